@@ -1,6 +1,10 @@
 """One event -> what it says: ANSI off, prefixes off, JSON wrappers (FireLens, Docker) opened, JSON turned into text.
 
-A time inside a line is never trusted over the event's own.
+A time inside a line is never trusted over the event's own. Nothing here raises: what cannot be opened stays text.
+
+`parsers.scan` relies on three properties of `decode` (tests/parsers/test_scan.py holds them): a plain event's text is its
+own text less a prefix and less control sequences; every string of a JSON event's text stands in the event, escaped; and
+every number stands there as printed.
 """
 
 from __future__ import annotations
@@ -8,15 +12,19 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 ANSI = re.compile(r"\x1b(?:\[[0-9;?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)|[@-Z\\-_])")
 _OTHER_CONTROLS = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
 _MESSAGE_KEYS = ("message", "msg", "event", "log", "text", "short_message", "body", "@message", "textPayload")
 _WRAPPER_KEYS = ("log", "line", "MESSAGE")
-_WRAPPER_MARKS = ("container_id", "container_name", "source", "stream", "ecs_cluster", "ecs_task_arn", "kubernetes", "docker")
-_LEVEL_KEYS = ("level", "levelname", "severity", "log.level", "lvl", "@level", "loglevel", "log_level", "severity_text")
+_WRAPPER_MARKS = ("container_id", "container_name", "source", "stream", "ecs_cluster", "ecs_task_arn", "kubernetes", "docker", "_PID")
+_OWN_MESSAGE_KEYS = ("message", "msg", "event", "level", "severity")  # a record with one of these is no mere wrapper of its `log`
+_LEVEL_KEYS = (
+    "level", "levelname", "severity", "log.level", "lvl", "@level", "loglevel", "log_level", "severity_text", "levelName", "LogLevel", "Level",
+    "@l",
+)  # fmt: skip
 _NUMERIC_LEVELS = {10: "trace", 20: "debug", 30: "info", 40: "warn", 50: "error", 60: "fatal"}
 _LEVEL_NAMES = {
     "trace": "trace", "debug": "debug", "verbose": "debug", "info": "info", "information": "info", "notice": "info", "log": "info",
@@ -30,107 +38,199 @@ _QUIET_KEYS = frozenset(
 )
 MAX_LEAVES = 400
 MAX_JSON_CHARS = 1_048_576
-_PREFIXES = (
-    re.compile(r"^[a-zA-Z][\w.-]{0,60}\s+\|\s"),                                       # docker-compose:  app-1  | …
-    re.compile(r"^\d{4}-\d\d-\d\dT[\d:.]+(?:Z|[+-]\d\d:?\d\d)\s+std(?:out|err)\s+[FP]\s"),  # CRI
-    re.compile(r"^\d\d:\d\d:\d\d\s+\d+\|[\w.-]{1,60}\s+\|\s"),                         # pm2
-    re.compile(r"^#\d{1,4} \d+\.\d+ "),                                                # buildkit
-    re.compile(r"^remote: "),
-    re.compile(r"^(?:<\d{1,3}>)?[A-Z][a-z]{2}\s+\d{1,2} \d\d:\d\d:\d\d [\w.-]{1,80} [\w./-]{1,60}(?:\[\d+\])?: "),  # syslog
-    re.compile(r"^[\w-]{1,40}\[[\w.-]{1,40}\]: "),                                     # heroku: app[web.1]:
-    re.compile(r"^@?[\w./-]{1,60}:[\w-]{1,20}: (?=[A-Z{\[])"),                         # turbo: @pkg:task:
-    re.compile(r"^\[[\w.-]{1,30}\] (?=\{)"),                                           # [api] {json}
-)
+_MAX_DEPTH = 12
+_STAMP = r"\[?\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(?:[.,]\d{1,9})?(?:Z|[+-]\d\d:?\d\d)?\]?"
+PREFIXES = (
+    r"[a-zA-Z][\w.-]{0,60}\s+\|\s",                                                  # docker-compose:  app-1  | …
+    r"\d{4}-\d\d-\d\dT[\d:.]{8,20}(?:Z|[+-]\d\d:?\d\d)\s+std(?:out|err)\s+[FP]\s",   # CRI
+    r"\d\d:\d\d:\d\d\s+\d{1,5}\|[\w.-]{1,60}\s+\|\s",                                # pm2
+    r"#\d{1,4} \d{1,6}\.\d{1,4} ",                                                   # buildkit
+    r"remote: ",
+    r"(?:<\d{1,3}>)?[A-Z][a-z]{2}\s+\d{1,2} \d\d:\d\d:\d\d [\w.-]{1,80} [\w./-]{1,60}(?:\[\d{1,8}\])?: ",  # syslog, RFC 3164
+    r"<\d{1,3}>1 " + _STAMP + r" \S{1,80} \S{1,60} \S{1,40} \S{1,40} (?:-|\[[^\]\n]{0,200}\]) ",           # syslog, RFC 5424
+    r"(?:" + _STAMP + r" )?[\w-]{1,40}\[[a-z][\w.-]{0,40}\]: ",                      # heroku: app[web.1]: …
+    r"@?[\w./-]{1,60}:[a-z][\w-]{0,20}: (?=[A-Z{\[])",                               # turbo: @pkg:task: …
+    r"\[[\w.-]{1,30}\] (?=\{)",                                                      # [api] {json}
+    _STAMP + r"[ \t]{1,3}(?:[0-9a-f-]{36}[ \t](?:INFO|WARN|ERROR|DEBUG|TRACE)[ \t])?(?=\{)",  # a time before JSON
+)  # fmt: skip
+_PREFIX = re.compile("|".join(f"(?:{pattern})" for pattern in PREFIXES))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Payload:
-    """An event opened: the text that rules see, and its fields when it was JSON (or logfmt)."""
+    """An event opened: the text that rules see, and its fields when it was JSON or logfmt."""
 
     text: str
     fields: Mapping[str, Any] | None = None
     level: str | None = None          # trace debug info warn error fatal
     message: str = ""                 # the log message alone, when the event was structured
-    cut: bool = False                 # began like JSON and was cut or broken
+    cut: bool = False                 # began like JSON and was cut or broken: `fields` holds what was there
     metadata: Mapping[str, str] = field(default_factory=dict)  # FireLens: ecs_cluster, ecs_task_arn, ecs_task_definition
 
 
 def decode(text: str) -> Payload:
     """Opens one event. Never raises: what cannot be opened stays text."""
-    plain = strip_controls(text)
+    plain = strip_prefix(strip_controls(text))
     metadata: dict[str, str] = {}
     for _ in range(4):  # wrappers in wrappers: FireLens around Docker around pino
-        stripped = strip_prefix(plain)
-        data = _json_object(stripped)
+        body = plain.strip()
+        if not body.startswith("{") or len(body) < 2:
+            break
+        data, rest = _json_object(body)
         if data is None:
-            cut = stripped.lstrip()[:2] in ('{"', "{ ") and '":' in stripped
-            return Payload(text=_opened_cut(stripped) if cut else plain, cut=cut, metadata=metadata, level=_plain_level(plain))
-        inner = _wrapped(data)
+            return _broken(plain, body, metadata)
+        inner = wrapped(data)
         if inner is None:
-            return _structured(data, metadata)
+            return _structured(data, metadata, rest)
         for key in ("ecs_cluster", "ecs_task_arn", "ecs_task_definition"):
             if isinstance(data.get(key), str):
                 metadata[key] = data[key]
-        plain = strip_controls(inner)
-    return Payload(text=plain, metadata=metadata)
+        plain = strip_prefix(strip_controls(inner))
+    return _plain(plain, metadata)
 
 
 def strip_controls(text: str) -> str:
     """ANSI sequences and control characters off; line ends inside the event kept; trailing line ends off."""
+    if text.isprintable():
+        return text
     if "\x1b" in text:
         text = ANSI.sub("", text)
     if "\r" in text:
-        text = text.replace("\r\n", "\n").rstrip("\r").rsplit("\r", 1)[-1] if "\n" not in text else text.replace("\r\n", "\n")
+        text = text.replace("\r\n", "\n").rstrip("\r")
+        if "\r" in text and "\n" not in text:  # a progress bar that wrote over itself: what was left standing
+            text = text.rsplit("\r", 1)[-1]
     if _OTHER_CONTROLS.search(text):
         text = _OTHER_CONTROLS.sub("\ufffd", text)
     return text.rstrip("\n")
 
 
 def strip_prefix(text: str) -> str:
-    """docker-compose, CRI, pm2, buildkit, git, syslog and heroku prefixes off."""
-    for pattern in _PREFIXES:
-        hit = pattern.match(text)
-        if hit is not None:
-            return text[hit.end() :]
+    """docker-compose, CRI, pm2, buildkit, git, syslog, heroku and turbo prefixes off, one inside the other."""
+    for _ in range(3):
+        hit = _PREFIX.match(text)
+        if hit is None:
+            return text
+        text = text[hit.end() :]
     return text
 
 
-def _json_object(text: str) -> dict[str, Any] | None:
-    body = text.strip()
-    if not (body.startswith("{") and body.endswith("}")) or len(body) > MAX_JSON_CHARS:
-        return None
+def _json_object(body: str) -> tuple[dict[str, Any] | None, str]:
+    """The object that `body` begins with, and what follows it; (None, "") when it is no JSON object."""
+    if len(body) > MAX_JSON_CHARS:
+        return None, ""
     try:
-        data = json.loads(body)
+        data, end = _DECODER.raw_decode(body)
     except (ValueError, RecursionError):
-        return None
-    return data if isinstance(data, dict) else None
+        return None, ""
+    return (data, body[end:].strip()) if isinstance(data, dict) else (None, "")
 
 
-def _wrapped(data: Mapping[str, Any]) -> str | None:
+_DECODER = json.JSONDecoder(strict=False)  # raw tabs and line ends inside strings are how some loggers print
+
+
+def wrapped(data: Mapping[str, Any]) -> str | None:
     """The inner line of a FireLens, Docker json-file or journald record; None when `data` is the record itself."""
     for key in _WRAPPER_KEYS:
         inner = data.get(key)
-        if isinstance(inner, str) and (any(mark in data for mark in _WRAPPER_MARKS) or len(data) == 1):
-            return inner
+        if isinstance(inner, str):
+            marked = any(mark in data for mark in _WRAPPER_MARKS) or len(data) == 1
+            bare = key == "log" and not any(own in data for own in _OWN_MESSAGE_KEYS)
+            if marked or bare:
+                return inner
     return None
 
 
-def _opened_cut(text: str) -> str:
-    """JSON that was cut at a size limit: unescaped enough for the rules to read it."""
+def _plain(text: str, metadata: Mapping[str, str]) -> Payload:
+    fields = logfmt(text)
+    if fields is None:
+        return Payload(text=text, level=_plain_level(text), metadata=metadata)
+    message = next((fields[key] for key in ("msg", "message") if key in fields), "")
+    opened = _unescaped(text) if "\\" in text else text
+    return Payload(text=opened, fields=fields, level=_level(fields) or _plain_level(text), message=message, metadata=metadata)
+
+
+def _broken(plain: str, body: str, metadata: Mapping[str, str]) -> Payload:
+    """Text that begins like JSON and is none: util.inspect, or JSON cut at a size limit (16 kB of the container runtimes)."""
+    if body[1:2] not in ('"', " ", "\n", "\t") or '":' not in body and '" :' not in body:
+        return Payload(text=plain, metadata=metadata, level=_plain_level(plain))
+    fields, rest = _salvaged(body)
+    if not fields:
+        return Payload(text=_unescaped(plain), cut=True, metadata=metadata, level=_plain_level(plain))
+    return replace(_structured(fields, metadata, _unescaped(rest)), cut=True)
+
+
+def _unescaped(text: str) -> str:
+    """Escaped JSON or logfmt text, opened enough for the rules to read it."""
     return text.replace('\\"', '"').replace("\\n", "\n").replace("\\t", "\t")
 
 
-def _structured(data: dict[str, Any], metadata: Mapping[str, str]) -> Payload:
-    message = ""
-    message_key = ""
+_MEMBER = re.compile(r'[{,]?\s*"((?:[^"\\]|\\.){1,200})"\s*:\s*')
+
+
+def _salvaged(body: str, depth: int = 0) -> tuple[dict[str, Any], str]:
+    """The members of a cut JSON object up to the cut, and what could not be read; a cut member keeps what it had."""
+    found: dict[str, Any] = {}
+    at = 0
+    while (hit := _MEMBER.match(body, at)) is not None and len(found) < MAX_LEAVES:
+        value_at = hit.end()
+        try:
+            found[hit[1]], at = _DECODER.raw_decode(body, value_at)
+        except (ValueError, RecursionError):
+            value, rest = _cut_value(body[value_at:], depth)
+            if value is None:
+                return found, body[at:]
+            found[hit[1]] = value
+            return found, rest
+        while at < len(body) and body[at] in " \t\r\n":
+            at += 1
+    return found, body[at:].strip(" ,}")
+
+
+def _cut_value(text: str, depth: int) -> tuple[Any, str]:
+    if text.startswith("{") and depth < 4:
+        inner, rest = _salvaged(text, depth + 1)
+        return inner or None, rest
+    if text.startswith('"') and len(text) > 1:
+        return _unescaped(text[1:]), ""
+    return None, text
+
+
+def _structured(data: dict[str, Any], metadata: Mapping[str, str], rest: str) -> Payload:
+    message, message_key = _message(data)
+    inner = _inner_object(message)
+    if inner is not None:  # a logger around a logger: the inner record speaks, the outer one fills in
+        inside = _structured(inner, metadata, rest)
+        outer = {key: value for key, value in data.items() if key != message_key and key not in inner}
+        lines = [inside.text, *_leaf_lines(outer, skip="")]
+        return Payload(
+            text="\n".join(lines), fields={**outer, **inner}, level=inside.level or _level(data), message=inside.message, metadata=metadata
+        )
+    lines = [strip_controls(message)] if message else []
+    lines.extend(_leaf_lines(data, skip=message_key if isinstance(data.get(message_key), str) else ""))
+    if rest:
+        lines.append(rest)
+    return Payload(text="\n".join(lines), fields=data, level=_level(data), message=message, metadata=metadata)
+
+
+def _message(data: Mapping[str, Any]) -> tuple[str, str]:
+    """The log message and the key it stands under; an array of strings is a message of several lines."""
     for key in _MESSAGE_KEYS:
         value = data.get(key)
         if isinstance(value, str) and value:
-            message, message_key = value, key
-            break
-    lines = [strip_controls(message)] if message else []
-    lines.extend(_leaf_lines(data, skip=message_key))
-    return Payload(text="\n".join(lines), fields=data, level=_level(data), message=message, metadata=metadata)
+            return value, key
+        if isinstance(value, list) and value and all(isinstance(part, str) for part in value):
+            return "\n".join(value), key
+    inner = data.get("fields")  # Rust's tracing
+    if isinstance(inner, Mapping) and isinstance(inner.get("message"), str):
+        return inner["message"], "fields.message"
+    return "", ""
+
+
+def _inner_object(message: str) -> dict[str, Any] | None:
+    if not message.startswith("{") or not message.rstrip().endswith("}"):
+        return None
+    data, rest = _json_object(message.strip())
+    return data if data and not rest else None
 
 
 def _leaf_lines(data: Mapping[str, Any], *, skip: str) -> Iterator[str]:
@@ -147,7 +247,7 @@ def _leaf_lines(data: Mapping[str, Any], *, skip: str) -> Iterator[str]:
 
 def leaves(value: Any, path: str = "", depth: int = 0) -> Iterator[tuple[str, Any]]:
     """Every leaf of a JSON value with its dotted path, in document order; nothing deeper than 12 levels."""
-    if depth > 12:
+    if depth > _MAX_DEPTH:
         return
     if isinstance(value, Mapping):
         for key, inner in value.items():
@@ -163,8 +263,10 @@ def field_of(data: Mapping[str, Any] | None, *paths: str) -> Any:
     """The first of some dotted paths that is there; a key may itself hold dots."""
     for path in paths:
         value: Any = data
-        if isinstance(value, Mapping) and path in value:
+        if isinstance(value, Mapping) and value.get(path) is not None:
             return value[path]
+        if "." not in path:
+            continue
         for key in path.split("."):
             value = value.get(key) if isinstance(value, Mapping) else None
         if value is not None:
@@ -172,13 +274,30 @@ def field_of(data: Mapping[str, Any] | None, *paths: str) -> Any:
     return None
 
 
+_LOGFMT_SIGN = re.compile(r"(?:^|[ \t,{])(?:level|lvl|msg|message|method|status|status_code|http_status|httpStatus|at)=[\"\w]")
+_PAIR = re.compile(r'(?:^|(?<=[ \t,{(]))([A-Za-z_@][\w.@/-]{0,60})=(?:"((?:[^"\\]|\\.){0,16000})"?|([^\s",{}]{0,4000}))')
+
+
+def logfmt(text: str) -> dict[str, str] | None:
+    """`level=error msg="it broke" status=422` as fields, strings all of them; None for a line that is no logfmt."""
+    if "=" not in text or _LOGFMT_SIGN.search(text[:4_000]) is None:
+        return None
+    found: dict[str, str] = {}
+    for hit in _PAIR.finditer(text.split("\n", 1)[0][:16_384]):
+        quoted = hit[2]
+        found.setdefault(hit[1], hit[3] if quoted is None else _unescaped(quoted) if "\\" in quoted else quoted)
+    return found if len(found) >= 3 else None
+
+
 def _level(data: Mapping[str, Any]) -> str | None:
     value = field_of(data, *_LEVEL_KEYS)
     if isinstance(value, bool):
         return None
+    if isinstance(value, str) and value.isdigit() and len(value) < 4:
+        value = int(value)
     if isinstance(value, int | float):
-        return _NUMERIC_LEVELS.get(int(value) // 10 * 10)
-    return _LEVEL_NAMES.get(str(value).strip().lower()) if value is not None else None
+        return _NUMERIC_LEVELS.get(int(value) // 10 * 10) if abs(value) < 1000 else None
+    return _LEVEL_NAMES.get(value.strip().lower()) if isinstance(value, str) else None
 
 
 _PLAIN_LEVEL = re.compile(
