@@ -43,3 +43,11 @@ def fingerprint(*, category: str, system: str | None, code: str | None, route: s
     """`v1:` and 12 hex digits of class + system + code + route template + word skeleton."""
     material = "\0".join([category, system or "", code or "", route or "", words, *sorted(extra)])
     return "v1:" + hashlib.sha256(material.encode()).hexdigest()[:12]
+
+
+_WORD = re.compile(r"[^\W\d_]{2,}")
+
+
+def skeleton(text: str) -> str:
+    """The words of a text: quoted and bracketed parts and tokens with digits dropped."""
+    return " ".join(_WORD.findall(re.sub(r"\"[^\"]*\"|'[^']*'|\([^)]*\)|\[[^\]]*\]|\S*\d\S*", " ", text)))

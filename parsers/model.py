@@ -252,6 +252,9 @@ class Match:
     client: str | None = None        # keyed token
     mark: Mark | None = None
     extraction_cut: bool = False     # extraction ran out of time or size: counted all the same
+    in_run: bool | None = None       # True: counts only inside an open migration run; False: only outside
+    priority: int = 0
+    framework: bool = False          # only repeats the answer: says the layer, is no cause
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

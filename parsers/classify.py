@@ -1,0 +1,333 @@
+"""Record -> matches -> facts. Redaction stands between extraction and everything that leaves."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from parsers.access import parse_access
+from parsers.extract import EXTRACTORS, Extracted
+from parsers.formats import Payload, field_of, leaves
+from parsers.masks import Redactor, fingerprint, route_template, skeleton
+from parsers.model import Category, Evidence, Fact, Layer, Mark, Match, Severity
+from parsers.records import Record
+from parsers.rules import Rule, RuleSet, shorten
+
+MAX_EVIDENCE_CHARS = 500
+MAX_EVIDENCE_LINES = 12
+
+ERROR_LIKE = re.compile(
+    r"\b(?:[A-Z]\w*)?(?:Error|Exception)\b(?::|\s*\(|\s+\[|$)|\bTraceback \(most recent call last\)|\b(?:ERROR|FATAL|CRITICAL|PANIC|SEVERE)\b"
+    r"|\b(?:[Uu]nhandled|[Uu]ncaught)\b|\bpanic:|\b(?:fatal|error|failed|failure)\b[:!]|\bfailed (?:to|with)\b|\bcould not\b|\bexited with code [1-9]"
+)
+_ERROR_FREE = re.compile(
+    r"\b(?:0|no|zero|without) (?:errors?|failures?|failed)\b|\berrors?[=:]\s*0\b|\b0 (?:error|failure)\(s\)|\bNOTICE\b|\bWARN(?:ING)?\b|\bDEBUG\b",
+    re.IGNORECASE,
+)
+_METHOD_PATH = re.compile(r"\b(GET|POST|PUT|PATCH|DELETE|HEAD|OPTIONS) (?:https?://[^/\s\"]{1,200})?(/[^\s\"'`,:;)\]}]{0,600})")
+_METHODS = frozenset(("GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS"))
+
+_METHOD_KEYS = ("method", "req.method", "request.method", "http.method", "httpMethod", "http_method", "context.method", "meta.req.method", "http.request.method")
+_PATH_KEYS = (
+    "path", "url", "req.url", "originalUrl", "uri", "request.path", "request.url", "request.uri", "http.path", "requestPath", "request_path",
+    "endpoint", "http.url", "url.path", "meta.req.url", "context.path", "http.target", "instance",
+)  # fmt: skip
+_REQUEST_ID_KEYS = (
+    "requestId", "reqId", "request_id", "req.id", "correlationId", "correlation_id", "x-request-id", "requestID", "req_id", "traceId",
+    "trace_id", "trace.id", "request.id", "awsRequestId", "aws_request_id", "@trace_id", "id",
+)  # fmt: skip
+_STATUS_KEYS = ("statusCode", "status_code", "res.statusCode", "http.status_code", "httpStatus", "response.status", "status", "err.statusCode", "error.statusCode")
+_CLIENT_KEYS = ("userId", "user_id", "user.id", "usr.id", "accountId", "ip", "remoteAddress", "req.remoteAddress", "clientIp", "client_ip")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RequestKeys:
+    """What a structured record says of the request it belongs to."""
+
+    method: str | None = None
+    path: str | None = None
+    request_id: str | None = None
+    status: int | None = None
+    client: str | None = None
+
+
+def match_text(
+    text: str, rules: RuleSet, fields: Mapping[str, Any] | None = None, redactor: Redactor | None = None
+) -> tuple[Match, ...]:
+    """Every rule's hit on one decoded record, the deciding one first; () when no rule takes it."""
+    redactor = redactor or Redactor()
+    seen = shorten(text)
+    keys = request_keys(fields, text, redactor)
+    hits = [(rule, hit) for rule in rules.candidates(seen) if (hit := rule.search(seen)) is not None]
+    barrier = max((rule.priority for rule, _ in hits if rule.dependency), default=None)
+    matches = [
+        _match(rule, hit, seen, fields, keys, redactor)
+        for rule, hit in hits
+        if not rule.dependency and (barrier is None or rule.priority > barrier or rule.category is None)
+    ]
+    return tuple(_enriched(matches))
+
+
+def _match(
+    rule: Rule, hit: re.Match[str], text: str, fields: Mapping[str, Any] | None, keys: RequestKeys, redactor: Redactor
+) -> Match:
+    named = _named(hit)
+    extracted = _extract(rule, text, fields)
+    code = named.get("code") or rule.code or extracted.code
+    path = named.get("path") or keys.path
+    clean_path = redactor.path(path) if path else None
+    field_names = rule.fields or _listed(named) or extracted.fields
+    status = _number(named.get("status")) or rule.status or extracted.status or keys.status
+    return Match(
+        rule_id=rule.id,
+        category=rule.category,
+        system=rule.system,
+        code=code,
+        db_code=named.get("db_code") or rule.db_code or extracted.db_code,
+        implied_code=rule.implied_code or (rule.code_map.get(code) if code else None),
+        layer=rule.layer,
+        severity=rule.severity,
+        status=status,
+        method=named.get("method") or keys.method,
+        path=clean_path,
+        route=route_template(clean_path) if clean_path else None,
+        fields=field_names,
+        table=named.get("table") or extracted.table,
+        title=_title(rule, named, field_names, code),
+        request_id=named.get("request_id") or keys.request_id,
+        client=keys.client,
+        mark=_mark(rule, named, extracted, code),
+        in_run=rule.in_run,
+        priority=rule.priority,
+        framework=rule.framework,
+    )
+
+
+def _named(hit: re.Match[str]) -> dict[str, str]:
+    """Named groups that took part; `code2` counts as `code`."""
+    named: dict[str, str] = {}
+    for name, value in hit.groupdict().items():
+        if value:
+            named.setdefault(name.rstrip("0123456789"), value.strip())
+    return named
+
+
+def _extract(rule: Rule, text: str, fields: Mapping[str, Any] | None) -> Extracted:
+    result = Extracted()
+    for name in rule.extract:
+        one = EXTRACTORS[name](text, fields)
+        result = Extracted(
+            fields=result.fields or one.fields,
+            code=result.code or one.code,
+            db_code=result.db_code or one.db_code,
+            table=result.table or one.table,
+            migrations=result.migrations or one.migrations,
+            status=result.status or one.status,
+        )
+    return result
+
+
+_LIST_SPLIT = re.compile(r"[^\w.$\[\]-]+")
+
+
+def _listed(named: Mapping[str, str]) -> tuple[str, ...]:
+    value = named.get("field") or named.get("column") or named.get("argument")
+    if not value:
+        return ()
+    return tuple(dict.fromkeys(part for part in _LIST_SPLIT.split(value) if part))
+
+
+def _mark(rule: Rule, named: Mapping[str, str], extracted: Extracted, code: str | None) -> Mark | None:
+    if rule.mark is None:
+        return None
+    migration = named.get("migration")
+    return Mark(
+        kind=rule.mark,
+        tool=rule.tool,
+        code=code,
+        implied_code=rule.implied_code or (rule.code_map.get(code) if code else None),
+        db_code=named.get("db_code") or rule.db_code or extracted.db_code,
+        migration=migration or (extracted.migrations[0] if len(extracted.migrations) == 1 else None),
+        migrations=extracted.migrations or ((migration,) if migration else ()),
+        count=_number(named.get("count")),
+        exit_code=_number(named.get("exit_code")),
+    )
+
+
+def _number(text: str | None) -> int | None:
+    return int(text) if text and text.isascii() and text.isdigit() and len(text) < 10 else None
+
+
+class _Blank(dict[str, str]):
+    def __missing__(self, key: str) -> str:
+        return ""
+
+
+def _title(rule: Rule, named: Mapping[str, str], fields: Sequence[str], code: str | None) -> str:
+    """The rule's title with what the record says filled in; nothing free-text of the record beyond names and codes."""
+    values = _Blank({key: value[:120] for key, value in named.items() if key != "message"})
+    values.update(fields=", ".join(fields[:6]), code=code or "")
+    try:
+        return " ".join(rule.title.format_map(values).split())
+    except (ValueError, IndexError, KeyError, AttributeError):
+        return rule.title
+
+
+def _enriched(matches: Sequence[Match]) -> Iterator[Match]:
+    """The deciding match borrows what it lacks from the others of its record: the database's code, fields, table."""
+    if not matches:
+        return
+    first, *rest = matches
+    causes = [match for match in rest if match.category is not None and not match.framework]
+    if first.category is not None:
+        database = next((m for m in causes if m.category in (Category.DATABASE, Category.CONNECTION)), None)
+        first = replace(
+            first,
+            db_code=first.db_code or (database.code if database is not None and database.system != first.system else None),
+            fields=first.fields or next((m.fields for m in causes if m.fields), ()),
+            table=first.table or next((m.table for m in causes if m.table), None),
+            status=first.status or next((m.status for m in rest if m.status), None),
+        )
+    yield first
+    yield from rest
+
+
+def request_keys(fields: Mapping[str, Any] | None, text: str, redactor: Redactor) -> RequestKeys:
+    """Method, path, request id, status and client, from a structured record's usual keys, else from `POST /x` in its first line."""
+    if fields is None:
+        hit = _METHOD_PATH.search(text[:2_000].split("\n", 1)[0])
+        return RequestKeys(method=hit[1], path=hit[2]) if hit else RequestKeys()
+    method = field_of(fields, *_METHOD_KEYS)
+    path = field_of(fields, *_PATH_KEYS)
+    status = field_of(fields, *_STATUS_KEYS)
+    request_id = field_of(fields, *_REQUEST_ID_KEYS)
+    client = field_of(fields, *_CLIENT_KEYS)
+    usable = isinstance(path, str) and path.startswith(("/", "http://", "https://"))
+    return RequestKeys(
+        method=method.upper() if isinstance(method, str) and method.upper() in _METHODS else None,
+        path=re.sub(r"^https?://[^/]*", "", path) or "/" if usable else None,
+        request_id=str(request_id)[:120] if isinstance(request_id, str | int) and not isinstance(request_id, bool) else None,
+        status=_own_status(status),
+        client=redactor.token("client", str(client)) if isinstance(client, str | int) and client != "" else None,
+    )
+
+
+def _own_status(value: Any) -> int | None:
+    if isinstance(value, str) and value.isdigit():
+        value = int(value)
+    return value if isinstance(value, int) and not isinstance(value, bool) and 100 <= value <= 599 else None
+
+
+def classify_record(record: Record, rules: RuleSet, redactor: Redactor, health_paths: Sequence[str] = ()) -> Fact | None:
+    """One record's fact: its access line, its matches, or that it reads like an error no rule took. None: it says nothing."""
+    payload = record.payload
+    access = parse_access(payload, health_paths=health_paths) if len(record.events) == 1 else None
+    if access is not None:
+        if access.client:
+            access = replace(access, client=redactor.token("client", access.client))
+        same_line = _same_line_causes(payload, rules, redactor) if (access.status or 0) >= 400 else ()
+        refused = (access.status or 0) >= 400 or access.aborted
+        return _fact(record, redactor, matches=same_line, access=access, evidence_at=0 if refused else None)
+    matches = match_text(record.text, rules, payload.fields, redactor)
+    if matches:
+        return _fact(record, redactor, matches=matches, evidence_at=_deciding_event(record, rules, matches[0]))
+    if reads_like_error(payload, record.text):
+        return _fact(record, redactor, unexplained=True, evidence_at=0)
+    return None
+
+
+def _same_line_causes(payload: Payload, rules: RuleSet, redactor: Redactor) -> tuple[Match, ...]:
+    """An access line in JSON may carry its own cause (an `err` object); a plain one never does."""
+    if payload.fields is None:
+        return ()
+    return tuple(m for m in match_text(payload.text, rules, payload.fields, redactor) if m.category is not None or m.framework)
+
+
+def reads_like_error(payload: Payload, text: str) -> bool:
+    """An error by its level or its words, when nothing in it says otherwise."""
+    if payload.level in ("error", "fatal"):
+        return True
+    if payload.level in ("info", "debug", "trace", "warn"):
+        return False
+    head = text[:2_000]
+    return ERROR_LIKE.search(head) is not None and _ERROR_FREE.search(head) is None and not _is_continuation_only(head)
+
+
+def _is_continuation_only(text: str) -> bool:
+    return text[:1] in (" ", "\t", "}", "]", ")")
+
+
+def _deciding_event(record: Record, rules: RuleSet, match: Match) -> int:
+    """Number of the event in the record that the rule hits by itself; 0 when only the whole record does."""
+    rule = rules.by_id[match.rule_id]
+    for number, text in enumerate(record.texts[:200]):
+        if any(pattern.search(text) for pattern in rule.patterns):
+            return number
+    return 0
+
+
+def _fact(
+    record: Record,
+    redactor: Redactor,
+    *,
+    matches: tuple[Match, ...] = (),
+    access: Any = None,
+    unexplained: bool = False,
+    evidence_at: int | None = 0,
+) -> Fact:
+    first = record.events[0]
+    marked = unexplained or matches
+    return Fact(
+        timestamp_ms=first.timestamp_ms,
+        seq=record.seq,
+        last_ms=record.events[-1].timestamp_ms,
+        events=len(record.events),
+        event_ids=tuple(e.event_id for e in record.events[:50] if e.event_id) if marked or evidence_at is not None else (),
+        evidence=tuple(_evidence(record, evidence_at, redactor)) if evidence_at is not None else (),
+        matches=matches,
+        access=access,
+        unexplained=unexplained,
+        fingerprint=_unexplained_fingerprint(record, redactor) if unexplained else "",
+    )
+
+
+def _evidence(record: Record, deciding: int, redactor: Redactor) -> Iterator[Evidence]:
+    """The deciding line first, then the record's first lines in order. Redacted as one block: structure spans lines."""
+    seen = record.raw_texts[: MAX_EVIDENCE_LINES + deciding + 1]
+    redacted = redactor.text("\n".join(seen)).split("\n")
+    starts = [0]
+    for text in seen:
+        starts.append(starts[-1] + text.count("\n") + 1)
+    order = [deciding, *(n for n in range(min(len(seen), MAX_EVIDENCE_LINES)) if n != deciding)]
+    for number in order[:MAX_EVIDENCE_LINES]:
+        event = record.events[number]
+        text = "\n".join(redacted[starts[number] : starts[number + 1]])
+        yield Evidence(
+            timestamp_ms=event.timestamp_ms, text=text[:MAX_EVIDENCE_CHARS], event_id=event.event_id, file=event.file, line=event.line
+        )
+
+
+def _unexplained_fingerprint(record: Record, redactor: Redactor) -> str:
+    return fingerprint(category="unexplained", system=None, code=None, route=None, words=skeleton(record.text[:400]))
+
+
+def severity_of(category: Category, layer: Layer | None, status: int | None, declared: Severity | None) -> Severity:
+    """DESIGN: critical (migration failed, crash loop), error (5xx; refused by orm, database, unhandled), info (401, 404, 429), warning."""
+    if declared is not None:
+        return declared
+    if category is Category.MIGRATION:
+        return Severity.CRITICAL
+    if status in (401, 404, 429):
+        return Severity.INFO
+    if (status or 0) >= 500 or category is Category.HTTP_5XX or layer in (Layer.ORM, Layer.DATABASE, Layer.UNHANDLED):
+        return Severity.ERROR
+    if category in (Category.DATABASE, Category.CONNECTION, Category.STARTUP):
+        return Severity.ERROR
+    return Severity.WARNING
+
+
+def string_leaves(fields: Mapping[str, Any]) -> Iterable[str]:
+    """Every string of a structured record."""
+    return (value for _, value in leaves(fields) if isinstance(value, str))

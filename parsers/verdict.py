@@ -1,0 +1,572 @@
+"""JUDGE: deployments + Reading -> verdicts with reasons. Derived on every look, never stored.
+
+Never green without evidence: PASS needs a rollout that won, start-up steps that are proven on every task that matters,
+settled and attributed logs, and enough answered requests. Everything else is FAIL (something proves it) or INCONCLUSIVE
+(with what is missing).
+"""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from parsers.attribution import EcsFacts, own_tasks
+from parsers.model import (
+    Attribution,
+    Category,
+    Check,
+    CheckId,
+    Confidence,
+    Coverage,
+    Deployment,
+    DeploymentTask,
+    Finding,
+    Layer,
+    MigrationRun,
+    Outcome,
+    Reason,
+    ReasonCode,
+    RequestCount,
+    Severity,
+    StreamKey,
+    Verdict,
+    VerdictValue,
+)
+
+SETTLE_MS = 5 * 60_000
+MIN_REQUESTS = 20
+CRASHES = 2
+_REFUSING = frozenset((Layer.VALIDATION, Layer.BUSINESS_RULE, Layer.CONTROLLER, Layer.ORM, Layer.DATABASE, Layer.UNHANDLED))
+_JUDGED_CONTROLLERS = ("ECS", "")
+_LAYER_WORDS = {
+    Layer.VALIDATION: "the request schema", Layer.BUSINESS_RULE: "a business rule", Layer.CONTROLLER: "the controller", Layer.ORM: "the ORM",
+    Layer.DATABASE: "the database", Layer.UNHANDLED: "an unhandled error", Layer.BODY_PARSER: "the body parser",
+}  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JudgeSettings:
+    """`migrations`: auto | at_start | own_task | none. `persistent_share`: refusals of a route from which it counts as failing."""
+
+    migrations: str = "auto"
+    min_requests: int = MIN_REQUESTS
+    settle_ms: int = SETTLE_MS
+    persistent_requests: int = 5
+    persistent_share: float = 0.1
+    fixes: tuple[str, ...] = ()          # fingerprints that this deployment claims to have fixed
+    expect: tuple[str, ...] = ()         # "POST /api/v1/clinical-notes 201"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Evidence:
+    """What is known about one deployment: its share of the Reading."""
+
+    deployment: Deployment
+    streams: frozenset[StreamKey]
+    findings: tuple[Finding, ...]
+    runs: tuple[MigrationRun, ...]
+    counts: tuple[RequestCount, ...]
+    coverage: tuple[Coverage, ...]
+    attributions: tuple[Attribution, ...] = ()
+    own_run: MigrationRun | None = None
+
+    @property
+    def answered(self) -> int:
+        """Requests that count: health checks left out."""
+        return sum(c.count for c in self.counts if not c.health_check)
+
+
+@dataclass(slots=True)
+class _Judgement:
+    reasons: list[Reason] = field(default_factory=list)
+    checks: list[Check] = field(default_factory=list)
+    needed: list[str] = field(default_factory=list)
+
+    def check(self, check: CheckId, result: VerdictValue, text: str) -> None:
+        self.checks.append(Check(id=check, result=result, text=text))
+
+    def reason(self, code: ReasonCode, text: str, **more: object) -> None:
+        finding_id, run_id = more.pop("finding_id", None), more.pop("run_id", None)
+        numbers = {key: value for key, value in more.items() if isinstance(value, int | float | str) or value is None}
+        self.reasons.append(
+            Reason(code=code, text=text, finding_id=finding_id if isinstance(finding_id, str) else None, run_id=run_id if isinstance(run_id, str) else None, numbers=numbers)
+        )
+
+
+def judge(
+    deployments: Sequence[Deployment],
+    findings: Iterable[Finding],
+    runs: Iterable[MigrationRun],
+    counts: Iterable[RequestCount],
+    coverage: Iterable[Coverage],
+    attributions: Mapping[StreamKey, Attribution],
+    *,
+    facts: EcsFacts | None = None,
+    as_of_ms: int,
+    settings: JudgeSettings | None = None,
+) -> list[Verdict]:
+    """One verdict per deployment, in the order given (oldest first). `as_of_ms`: the scene's or the wall clock, epoch ms UTC."""
+    settings = settings or JudgeSettings()
+    parts = split_by_deployment(deployments, findings, runs, counts, coverage, attributions, facts)
+    return [_judge_one(part, parts[:number], as_of_ms, settings) for number, part in enumerate(parts)]
+
+
+def split_by_deployment(
+    deployments: Sequence[Deployment],
+    findings: Iterable[Finding],
+    runs: Iterable[MigrationRun],
+    counts: Iterable[RequestCount],
+    coverage: Iterable[Coverage],
+    attributions: Mapping[StreamKey, Attribution],
+    facts: EcsFacts | None = None,
+) -> list[Evidence]:
+    """Each deployment's share. Attributed by task, never by time: old tasks drain while new ones start."""
+    runs = tuple(runs)
+    of_stream = {stream: a.deployment_id for stream, a in attributions.items()}
+    pools: list[defaultdict[str | None, list[object]]] = []
+    for items in (findings, runs, counts, coverage):
+        pool: defaultdict[str | None, list[object]] = defaultdict(list)
+        for item in items:
+            pool[of_stream.get(item.stream)].append(item)  # type: ignore[attr-defined]
+        pools.append(pool)
+    own = own_tasks(facts, runs) if facts is not None else {}
+    return [
+        Evidence(
+            deployment=one,
+            streams=frozenset(stream for stream, owner in of_stream.items() if owner == one.deployment_id),
+            findings=tuple(pools[0][one.deployment_id]),  # type: ignore[arg-type]
+            runs=tuple(pools[1][one.deployment_id]),  # type: ignore[arg-type]
+            counts=tuple(pools[2][one.deployment_id]),  # type: ignore[arg-type]
+            coverage=tuple(pools[3][one.deployment_id]),  # type: ignore[arg-type]
+            attributions=tuple(a for a in attributions.values() if a.deployment_id == one.deployment_id or one.deployment_id in a.candidates),
+            own_run=own.get(one.deployment_id),
+        )
+        for one in deployments
+    ]
+
+
+def _judge_one(part: Evidence, earlier: Sequence[Evidence], as_of_ms: int, settings: JudgeSettings) -> Verdict:
+    work = _Judgement()
+    if part.deployment.controller not in _JUDGED_CONTROLLERS:
+        work.reason(
+            ReasonCode.CONTROLLER_NOT_JUDGED,
+            f"the service uses the {part.deployment.controller} deployment controller, whose rollouts this product does not judge",
+        )
+    _target_runs(work, part)
+    _start_up(work, part, earlier, settings)
+    _new_or_worse(work, part, earlier, settings)
+    _fix_effective(work, part, settings)
+    complete_to = _enough_evidence(work, part, as_of_ms, settings)
+    return Verdict(
+        deployment_id=part.deployment.deployment_id,
+        verdict=_overall(work),
+        decided_at_ms=as_of_ms,
+        complete_to_ms=complete_to,
+        checks=tuple(work.checks),
+        reasons=tuple(sorted(work.reasons, key=lambda r: _RANK.get(r.code, 50))),
+        needed=tuple(work.needed),
+    )
+
+
+_RANK = {
+    code: number
+    for number, code in enumerate(
+        (
+            ReasonCode.MIGRATION_FAILED_CONTINUED, ReasonCode.MIGRATION_FAILED, ReasonCode.NEVER_RAN, ReasonCode.CRASH_LOOP, ReasonCode.ROLLED_BACK,
+            ReasonCode.WRONG_REVISION, ReasonCode.STARTUP_FAILED, ReasonCode.MIGRATION_STUCK, ReasonCode.MIGRATION_PENDING, ReasonCode.MIGRATION_SUSPECT,
+            ReasonCode.FIX_NOT_EFFECTIVE, ReasonCode.STILL_FAILING, ReasonCode.NEW_FAILURE, ReasonCode.WORSE_RATE, ReasonCode.CONTRADICTION,
+            ReasonCode.LOGS_MISSING, ReasonCode.MIGRATION_NOT_SEEN, ReasonCode.MIGRATION_UNPROVEN, ReasonCode.IN_PROGRESS, ReasonCode.NOT_SETTLED,
+            ReasonCode.UNATTRIBUTED, ReasonCode.LINES_MAY_BE_LOST, ReasonCode.TOO_FEW_REQUESTS, ReasonCode.CONTROLLER_NOT_JUDGED,
+        )
+    )
+}  # fmt: skip
+
+
+def _overall(work: _Judgement) -> VerdictValue:
+    results = {check.result for check in work.checks}
+    if VerdictValue.FAIL in results:
+        return VerdictValue.FAIL
+    blocked = any(r.code is ReasonCode.CONTROLLER_NOT_JUDGED for r in work.reasons)
+    return VerdictValue.PASS if results == {VerdictValue.PASS} and not blocked else VerdictValue.INCONCLUSIVE
+
+
+def _target_runs(work: _Judgement, part: Evidence) -> None:
+    """(a) What was deployed won: no rollback, no crash loop."""
+    one = part.deployment
+    status = one.ecs_status.upper()
+    loops = _crashed(one.tasks)
+    if len(loops) >= CRASHES and not any(task.ready for task in one.tasks[-1:]):
+        reasons = Counter(task.stopped_reason or f"exit code {task.exit_code}" for task in loops)
+        text = f"{len(loops)} tasks of revision {one.revision} ended before or soon after they listened ({reasons.most_common(1)[0][0]})"
+        work.reason(ReasonCode.CRASH_LOOP, text, tasks=len(loops))
+        work.check(CheckId.TARGET_RUNS, VerdictValue.FAIL, f"crash loop: {text}")
+    elif "ROLLBACK" in status or one.rollback_reason:
+        text = f"ECS rolled the deployment back ({one.ecs_status}{': ' + one.rollback_reason if one.rollback_reason else ''})"
+        work.reason(ReasonCode.ROLLED_BACK, text)
+        work.check(CheckId.TARGET_RUNS, VerdictValue.FAIL, text)
+    elif status in ("STOPPED", "STOP_REQUESTED", "FAILED"):
+        work.reason(ReasonCode.ROLLED_BACK, f"the deployment was stopped before it completed ({one.ecs_status})")
+        work.check(CheckId.TARGET_RUNS, VerdictValue.FAIL, f"ECS: {one.ecs_status}")
+    elif status == "SUCCESSFUL":
+        work.check(CheckId.TARGET_RUNS, VerdictValue.PASS, f"ECS: SUCCESSFUL with revision {one.revision}")
+    else:
+        work.reason(ReasonCode.IN_PROGRESS, f"the rollout has not ended (ECS: {one.ecs_status})")
+        work.check(CheckId.TARGET_RUNS, VerdictValue.INCONCLUSIVE, f"ECS: {one.ecs_status}")
+        work.needed.append("the end of the rollout")
+
+
+def _crashed(tasks: Iterable[DeploymentTask]) -> list[DeploymentTask]:
+    return [t for t in tasks if t.exit_code not in (None, 0, 143) and not (t.ready and t.exit_code == 137 and t.stopped_reason is None)]
+
+
+def _start_up(work: _Judgement, part: Evidence, earlier: Sequence[Evidence], settings: JudgeSettings) -> None:
+    """(b) The start-up steps succeeded on every task that matters."""
+    one = part.deployment
+    failures = [t for t in one.tasks if t.migration_outcome in (Outcome.FAILED, Outcome.NEVER_RAN)]
+    own_failed = part.own_run is not None and part.own_run.outcome in (Outcome.FAILED, Outcome.NEVER_RAN)
+    if own_failed and part.own_run is not None:
+        _own_task_failed(work, part, part.own_run)
+        return
+    cured = _cured(one.tasks)
+    if failures and not cured:
+        _migration_failed(work, part, failures)
+        return
+    if cured and failures:
+        work.needed.append(f"nothing: {len(failures)} earlier task(s) failed to migrate, a later one succeeded")
+    _not_failed(work, part, earlier, settings)
+
+
+def _cured(tasks: Sequence[DeploymentTask]) -> bool:
+    """A later task of the same deployment proved its migration: the earlier failure was of that moment (the database was away)."""
+    good = [t for t in tasks if t.migration_outcome in (Outcome.APPLIED, Outcome.NOTHING_TO_DO)]
+    bad = [t for t in tasks if t.migration_outcome in (Outcome.FAILED, Outcome.NEVER_RAN)]
+    return bool(good) and bool(bad) and max(t.started_ms or 0 for t in good) > max(t.started_ms or 0 for t in bad) and not any(t.application_continued and t.ready for t in bad)
+
+
+def _run_of(part: Evidence, task: DeploymentTask) -> MigrationRun | None:
+    return next((run for run in part.runs if run.id == task.run_id), None)
+
+
+def _finding_of(part: Evidence, run: MigrationRun | None) -> Finding | None:
+    return next((f for f in part.findings if run is not None and f.run_id == run.id), None)
+
+
+def _migration_failed(work: _Judgement, part: Evidence, failures: Sequence[DeploymentTask]) -> None:
+    """The worst that matters first: a task that runs on although its migration failed, before one that never came up."""
+    ordered = sorted(failures, key=lambda t: (not (t.application_continued and t.ready), not t.application_continued, -(t.started_ms or 0)))
+    worst = ordered[0]
+    codes = ", ".join(dict.fromkeys(t.error_code or "no code" for t in ordered))
+    for number, task in enumerate(ordered):
+        run = _run_of(part, task)
+        finding = _finding_of(part, run)
+        said = f"{task.error_code}: {run.text}" if run is not None and task.error_code and run.text else (run.text if run is not None else "") or task.error_code or "failed"
+        never = task.migration_outcome is Outcome.NEVER_RAN
+        code = ReasonCode.MIGRATION_FAILED_CONTINUED if task.application_continued else ReasonCode.NEVER_RAN if never else ReasonCode.MIGRATION_FAILED
+        fate = "" if not task.application_continued else "; the application continued and listens" if task.ready else "; the start script continued, the application never listened"
+        verb = "the migration never ran" if never else "the migration failed"
+        work.reason(
+            code,
+            f"{verb} on task {task.task_id}: {_clean(said)}{fate}",
+            finding_id=finding.id if finding is not None else None,
+            run_id=task.run_id,
+            task_id=task.task_id,
+            error_code=task.error_code,
+            exit_code=run.exit_code if run is not None else None,
+            codes=codes if number == 0 else None,
+            tasks=len(failures) if number == 0 else None,
+        )
+    state = "failed and was masked" if worst.application_continued else "failed"
+    work.check(CheckId.START_UP, VerdictValue.FAIL, f"the migration {state} on {len(failures)} of {len(part.deployment.tasks)} task(s): {codes}")
+
+
+def _clean(text: str) -> str:
+    return text.removesuffix("; the application continued").rstrip(". ")
+
+
+def _own_task_failed(work: _Judgement, part: Evidence, run: MigrationRun) -> None:
+    finding = _finding_of(part, run)
+    text = f"the one-off migration task {run.stream.task_id} failed: {run.error_code or run.text or 'exit code ' + str(run.exit_code)}"
+    work.reason(ReasonCode.MIGRATION_FAILED, text, finding_id=finding.id if finding else None, run_id=run.id, task_id=run.stream.task_id)
+    work.check(CheckId.START_UP, VerdictValue.FAIL, text)
+
+
+def _not_failed(work: _Judgement, part: Evidence, earlier: Sequence[Evidence], settings: JudgeSettings) -> None:
+    """No failure was seen: is success proven, on each task whose log should hold it?"""
+    one = part.deployment
+    logged = [t for t in one.tasks if t.log_stream is not None]
+    expectation = _expected(part, earlier, settings)
+    if not logged:
+        work.check(CheckId.START_UP, VerdictValue.INCONCLUSIVE, "no log of any task of this deployment")
+        return
+    unready = [t for t in logged if t.ready is False]
+    if expectation == "none":
+        _ready_only(work, part, logged, unready)
+        return
+    outcomes = [_task_outcome(part, t, expectation) for t in logged]
+    doubtful = [(t, o, c) for t, (o, c) in zip(logged, outcomes, strict=True) if not _proven(o, c)]
+    if not doubtful:
+        suspect = _suspect(part, earlier)
+        if suspect is None:
+            words = Counter(str(o) for o, _ in outcomes)
+            said = ", ".join(f"{name.replace('_', ' ')} on {n} task(s)" for name, n in words.items())
+            if unready and not part.answered:
+                _never_listened(work, unready)
+                return
+            work.check(CheckId.START_UP, VerdictValue.PASS, f"migrations: {said}")
+            return
+        work.reason(ReasonCode.MIGRATION_SUSPECT, suspect)
+        work.check(CheckId.START_UP, VerdictValue.INCONCLUSIVE, suspect)
+        return
+    for task, outcome, confidence in doubtful:
+        _doubt(work, part, earlier, task, outcome, confidence)
+    bad = any(outcome in (Outcome.PENDING, Outcome.ROLLED_BACK, Outcome.STUCK, Outcome.DRIFT) for _, outcome, _ in doubtful)
+    listed = ", ".join(f"{o.replace('_', ' ')} on task {t.task_id}" for t, o, _ in doubtful[:4])
+    work.check(CheckId.START_UP, VerdictValue.FAIL if bad else VerdictValue.INCONCLUSIVE, f"migrations: {listed}")
+
+
+def _proven(outcome: Outcome, confidence: Confidence) -> bool:
+    return outcome in (Outcome.APPLIED, Outcome.NOTHING_TO_DO) and confidence in (Confidence.EXACT, Confidence.STRONG, Confidence.INFERRED)
+
+
+def _expected(part: Evidence, earlier: Sequence[Evidence], settings: JudgeSettings) -> str:
+    if settings.migrations != "auto":
+        return settings.migrations
+    if part.own_run is not None or any(e.own_run is not None for e in earlier):
+        return "own_task"
+    seen = part.runs or any(e.runs for e in earlier if e.deployment.service == part.deployment.service)
+    return "at_start" if seen else "none"
+
+
+def _task_outcome(part: Evidence, task: DeploymentTask, expectation: str) -> tuple[Outcome, Confidence]:
+    if expectation == "own_task":
+        return (part.own_run.outcome, part.own_run.confidence) if part.own_run is not None else (Outcome.NOT_SEEN, Confidence.UNKNOWN)
+    run = _run_of(part, task)
+    return (task.migration_outcome, run.confidence) if run is not None else (Outcome.NOT_SEEN, Confidence.UNKNOWN)
+
+
+def _ready_only(work: _Judgement, part: Evidence, logged: Sequence[DeploymentTask], unready: Sequence[DeploymentTask]) -> None:
+    if unready and len(unready) == len(logged) and not part.answered:
+        _never_listened(work, unready)
+        return
+    work.check(CheckId.START_UP, VerdictValue.PASS, "no migration expected; the application answers")
+
+
+def _never_listened(work: _Judgement, unready: Sequence[DeploymentTask]) -> None:
+    dead = [t for t in unready if t.exit_code not in (None, 0)]
+    text = f"task {unready[0].task_id} never said that it listens" + (f" and ended with exit code {dead[0].exit_code}" if dead else "")
+    work.reason(ReasonCode.STARTUP_FAILED, text, task_id=unready[0].task_id)
+    work.check(CheckId.START_UP, VerdictValue.FAIL if dead else VerdictValue.INCONCLUSIVE, text)
+
+
+def _doubt(
+    work: _Judgement, part: Evidence, earlier: Sequence[Evidence], task: DeploymentTask, outcome: Outcome, confidence: Confidence
+) -> None:
+    where = f"task {task.task_id}"
+    texts = {
+        Outcome.PENDING: (ReasonCode.MIGRATION_PENDING, f"{where}: migrations are pending and were not applied"),
+        Outcome.ROLLED_BACK: (ReasonCode.MIGRATION_FAILED, f"{where}: migrations were rolled back"),
+        Outcome.STUCK: (ReasonCode.MIGRATION_STUCK, f"{where}: the migration waits for a lock"),
+        Outcome.DRIFT: (ReasonCode.CONTRADICTION, f"{where}: the tool reports that schema and migrations differ"),
+        Outcome.RESOLVED: (ReasonCode.MIGRATION_SUSPECT, f"{where}: a migration was marked by hand; nothing shows that its SQL ran"),
+        Outcome.RUNNING: (ReasonCode.MIGRATION_UNPROVEN, f"{where}: the migration began and no result is in the log"),
+        Outcome.UNKNOWN: (ReasonCode.MIGRATION_UNPROVEN, f"{where}: the log does not say how the migration ended"),
+        Outcome.NOT_SEEN: (ReasonCode.MIGRATION_NOT_SEEN, f"{where}: a migration is expected at start and none is in the log"),
+    }
+    code, text = texts.get(outcome, (ReasonCode.MIGRATION_UNPROVEN, f"{where}: {outcome.replace('_', ' ')}, but nothing proves that the tool ended well"))
+    suspect = _suspect(part, earlier)
+    if suspect is not None and outcome in (Outcome.RESOLVED, Outcome.UNKNOWN, Outcome.NOT_SEEN):
+        code, text = ReasonCode.MIGRATION_SUSPECT, suspect
+    work.reason(code, text, run_id=task.run_id, task_id=task.task_id)
+    work.needed.append(f"the migration's result on {where}")
+
+
+def _suspect(part: Evidence, earlier: Sequence[Evidence]) -> str | None:
+    """An error that vanished without a success: the deployment before failed, and this one only has nothing to do, or was marked by hand."""
+    before = next((e for e in reversed(earlier) if e.deployment.service == part.deployment.service and e.deployment.tasks), None)
+    if before is None:
+        return None
+    failed = next((t for t in before.deployment.tasks if t.migration_outcome in (Outcome.FAILED, Outcome.NEVER_RAN)), None)
+    now = {t.migration_outcome for t in part.deployment.tasks if t.log_stream is not None}
+    if failed is None or Outcome.APPLIED in now or Outcome.FAILED in now:
+        return None
+    return (
+        f"{failed.error_code or 'the failure'} of revision {before.deployment.revision} is gone without a migration having been applied: "
+        "somebody may have marked it as applied"
+    )
+
+
+def _new_or_worse(work: _Judgement, part: Evidence, earlier: Sequence[Evidence], settings: JudgeSettings) -> None:
+    """(c) What refuses requests now: routes that are persistently refused, and kinds of failure that no earlier deployment had."""
+    known = {f.fingerprint for e in earlier for f in e.findings}
+    failing = failing_routes(part, settings)
+    before = {(r.method, r.route) for e in earlier for r in failing_routes(e, settings)}
+    for route in failing:
+        code = ReasonCode.NEW_FAILURE if earlier and (route.method, route.route) not in before else ReasonCode.STILL_FAILING
+        work.reason(
+            code, route.text, finding_id=route.example.id, route=route.route, method=route.method, layer=str(route.layer),
+            requests=route.refused, answered=route.answered, fields=", ".join(route.fields), refused_by_layer=route.requests,
+        )  # fmt: skip
+    new = [] if not earlier else _new_kinds(part, known)
+    for group in new:
+        covered = any((r.method, r.route) == (group[0].method, group[0].route) for r in failing)
+        if not covered:
+            work.reason(ReasonCode.NEW_FAILURE, f"new: {group[0].title} ({len(group)} request(s))", finding_id=group[0].id, requests=len(group))
+    if failing:
+        worst = failing[0]
+        work.check(CheckId.NEW_OR_WORSE, VerdictValue.FAIL, f"{worst.method} {worst.route}: {worst.refused} of {worst.answered} refused")
+    elif new:
+        work.check(CheckId.NEW_OR_WORSE, VerdictValue.FAIL, f"{len(new)} new kind(s) of failure")
+    elif not earlier:
+        work.check(CheckId.NEW_OR_WORSE, VerdictValue.PASS, "no earlier deployment to compare with; no route is persistently refused")
+    else:
+        work.check(CheckId.NEW_OR_WORSE, VerdictValue.PASS, "no new kind of failure and no route persistently refused")
+
+
+def _new_kinds(part: Evidence, known: set[str]) -> list[list[Finding]]:
+    """Kinds at error level that are new, with at least two requests (one when critical)."""
+    groups: defaultdict[str, list[Finding]] = defaultdict(list)
+    for finding in part.findings:
+        if finding.fingerprint not in known and finding.category is not Category.MIGRATION and finding.severity in (Severity.ERROR, Severity.CRITICAL):
+            groups[finding.fingerprint].append(finding)
+    return [g for g in groups.values() if len(g) >= 2 or g[0].severity is Severity.CRITICAL]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FailingRoute:
+    """A route that a deployment persistently refuses, and which layer does most of it."""
+
+    method: str
+    route: str
+    layer: Layer
+    fields: tuple[str, ...]
+    requests: int                     # refused by that layer
+    refused: int                      # refused by any of the layers that speak of our code
+    answered: int
+    example: Finding
+    text: str
+
+
+def failing_routes(part: Evidence, settings: JudgeSettings) -> list[FailingRoute]:
+    """Routes refused at least `persistent_requests` times and in at least `persistent_share` of their answers, worst first."""
+    answered: Counter[tuple[str, str]] = Counter()
+    for count in part.counts:
+        if not count.health_check:
+            answered[count.method, count.route] += count.count
+    groups: defaultdict[tuple[str, str], list[Finding]] = defaultdict(list)
+    for finding in part.findings:
+        if finding.layer in _REFUSING and finding.status is not None and finding.route:
+            groups[finding.method or "", finding.route].append(finding)
+    found = []
+    for key, some in groups.items():
+        total = answered[key]
+        if len(some) < settings.persistent_requests or (total and len(some) / total < settings.persistent_share):
+            continue
+        found.append(_failing_route(key, some, total))
+    return sorted(found, key=lambda r: (-r.refused, r.route))
+
+
+def _failing_route(key: tuple[str, str], some: Sequence[Finding], answered: int) -> FailingRoute:
+    by_layer = Counter(f.layer for f in some)
+    layer, requests = by_layer.most_common(1)[0]
+    assert layer is not None
+    mine = [f for f in some if f.layer is layer]
+    fields = tuple(name for name, _ in Counter(n for f in mine for n in f.fields).most_common(6))
+    example = next((f for f in reversed(mine) if f.fields), mine[-1])
+    codes = Counter(c for f in mine for c in (f.code, f.db_code) if c)
+    said = f" ({', '.join(code for code, _ in codes.most_common(2))})" if codes else ""
+    rest = ", ".join(f"{n} by {_LAYER_WORDS.get(other, str(other))}" for other, n in by_layer.most_common() if other is not None and other is not layer)
+    text = (
+        f"{key[0]} {key[1]} is refused by {_LAYER_WORDS.get(layer, str(layer))}{said}: {', '.join(fields) or 'no field named'}"
+        f" — {requests} of {answered or 'unknown'} request(s){'; also ' + rest if rest else ''}"
+    )
+    return FailingRoute(
+        method=key[0], route=key[1], layer=layer, fields=fields, requests=requests, refused=len(some), answered=answered, example=example, text=text
+    )
+
+
+def _fix_effective(work: _Judgement, part: Evidence, settings: JudgeSettings) -> None:
+    """(d) Only when a claim was made: a named fingerprint is gone, or a route now answers as expected."""
+    if not settings.fixes and not settings.expect:
+        work.check(CheckId.FIX_EFFECTIVE, VerdictValue.PASS, "no fix was claimed")
+        return
+    still = [f for f in part.findings if f.fingerprint in settings.fixes]
+    if still:
+        work.reason(ReasonCode.FIX_NOT_EFFECTIVE, f"fix not effective: {still[-1].title} ({len(still)} request(s))", finding_id=still[-1].id, requests=len(still))
+        work.check(CheckId.FIX_EFFECTIVE, VerdictValue.FAIL, f"{len(still)} request(s) still fail that way")
+        return
+    results = [_expectation(work, part, text, settings) for text in settings.expect]
+    if VerdictValue.FAIL in results:
+        work.check(CheckId.FIX_EFFECTIVE, VerdictValue.FAIL, "an expected answer does not come")
+    elif VerdictValue.INCONCLUSIVE in results or (settings.fixes and part.answered < settings.min_requests):
+        work.check(CheckId.FIX_EFFECTIVE, VerdictValue.INCONCLUSIVE, "too few requests to say that the fix is effective")
+    else:
+        work.check(CheckId.FIX_EFFECTIVE, VerdictValue.PASS, "the claimed failure is gone")
+
+
+def _expectation(work: _Judgement, part: Evidence, text: str, settings: JudgeSettings) -> VerdictValue:
+    """`METHOD /route STATUS`: enough answers of that kind, and the route not persistently refused."""
+    method, _, rest = text.strip().partition(" ")
+    route, _, status = rest.strip().rpartition(" ")
+    good = sum(c.count for c in part.counts if (c.method, c.route, str(c.status)) == (method, route, status))
+    refused = [f for f in part.findings if f.method == method and f.route == route and f.layer in _REFUSING and (f.status or 0) >= 400]
+    total = sum(c.count for c in part.counts if (c.method, c.route) == (method, route))
+    if len(refused) >= 2 and total and len(refused) / total >= settings.persistent_share / 2:
+        work.reason(
+            ReasonCode.FIX_NOT_EFFECTIVE,
+            f"fix not effective: {method} {route} answered {status} {good} time(s) and was refused {len(refused)} time(s), now by {_LAYER_WORDS.get(refused[-1].layer or Layer.UNKNOWN, 'an unknown layer')}",
+            finding_id=refused[-1].id, requests=len(refused), answered=total,
+        )  # fmt: skip
+        return VerdictValue.FAIL
+    if good < 5:
+        work.needed.append(f"{5 - good} more {text} answer(s)")
+        return VerdictValue.INCONCLUSIVE
+    return VerdictValue.PASS
+
+
+def _enough_evidence(work: _Judgement, part: Evidence, as_of_ms: int, settings: JudgeSettings) -> int | None:
+    """(e) Logs of the deployment's tasks, settled and attributed, and enough answered requests. Returns how far logs are complete."""
+    one = part.deployment
+    result = VerdictValue.PASS
+    texts = []
+    unlogged = [t for t in one.tasks if t.log_stream is None]
+    if not part.streams:
+        work.reason(ReasonCode.LOGS_MISSING, f"no log stream of revision {one.revision}'s tasks was read")
+        work.needed.append("the logs of this deployment's tasks")
+        result = VerdictValue.INCONCLUSIVE
+        texts.append("no logs")
+    elif unlogged:
+        work.reason(ReasonCode.LOGS_MISSING, f"{len(unlogged)} of {len(one.tasks)} task(s) have no log here", tasks=len(unlogged))
+        result = VerdictValue.INCONCLUSIVE
+        texts.append(f"{len(unlogged)} task(s) without logs")
+    gaps = [gap for c in part.coverage for gap in c.gaps]
+    if gaps:
+        work.reason(ReasonCode.LOGS_MISSING, f"{len(gaps)} stretch(es) of the logs were not seen", gaps=len(gaps))
+        result = VerdictValue.INCONCLUSIVE
+    weak = [a for a in part.attributions if a.confidence in (Confidence.WEAK, Confidence.UNKNOWN)]
+    if weak:
+        work.reason(ReasonCode.UNATTRIBUTED, f"{len(weak)} stream(s) may or may not belong to this deployment", streams=len(weak))
+        result = VerdictValue.INCONCLUSIVE
+    complete_to = max((c.last_event_ms for c in part.coverage if c.last_event_ms is not None), default=None)
+    settled_to = as_of_ms - settings.settle_ms
+    begun = min((c.first_event_ms for c in part.coverage if c.first_event_ms is not None), default=None)
+    if begun is not None and begun > settled_to:
+        work.reason(ReasonCode.NOT_SETTLED, "the deployment's first log lines are younger than the time logs need to settle")
+        work.needed.append(f"{max(1, (begun - settled_to) // 60_000)} more minute(s) until its logs have settled")
+        result = VerdictValue.INCONCLUSIVE
+        texts.append("not settled")
+    has_access = any(c.has_access_lines for c in part.coverage)
+    if part.streams and has_access and part.answered < settings.min_requests:
+        missing = settings.min_requests - part.answered
+        work.reason(ReasonCode.TOO_FEW_REQUESTS, f"{part.answered} answered request(s); {settings.min_requests} are needed to judge", requests=part.answered)
+        work.needed.append(f"{missing} more request(s)")
+        result = VerdictValue.INCONCLUSIVE
+    elif part.streams and not has_access:
+        work.reason(ReasonCode.TOO_FEW_REQUESTS, "no access lines in these logs: requests cannot be counted", requests=0)
+        work.needed.append("access lines (one line per answered request)")
+        result = VerdictValue.INCONCLUSIVE
+    if one.log_mode == "non-blocking":
+        work.reason(ReasonCode.LINES_MAY_BE_LOST, "the log driver is non-blocking: lines may be lost when its buffer is full")
+    texts.append(f"{part.answered} requests on {len(part.streams)} stream(s)")
+    work.check(CheckId.ENOUGH_EVIDENCE, result, "; ".join(texts))
+    return min(complete_to, as_of_ms) if complete_to is not None else None
