@@ -1,0 +1,1 @@
+"""Where logs come from: the only folder that speaks to AWS, and files."""
