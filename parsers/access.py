@@ -1,0 +1,311 @@
+"""One event -> the request that it says was answered (or given up): method, path, route template, status.
+
+Own answers only. A line about another server's answer (axios, httpx, requests, botocore, an upstream in a proxy's log) is
+no access line. An application's own error line that names a status (`level: warn`, a message, `statusCode: 404`) is no
+access line either: it is marked `framework`, belongs to the access line of the same request and counts only where no
+access lines exist.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import lru_cache
+from typing import Any
+from urllib.parse import urlsplit
+
+from parsers.formats import Payload, field_of
+from parsers.layouts import KNOWN_METHODS, METHODS, Line, read_line
+from parsers.masks import route_template
+from parsers.model import Access
+
+STATUS_KEYS = (
+    "res.statusCode", "statusCode", "status_code", "response.statusCode", "response.status_code", "response.status", "http.status_code",
+    "http.response.status_code", "httpStatus", "http_status", "httpStatusCode", "http.status", "res.status", "response_code",
+    "DownstreamStatus", "StatusCode", "httpRequest.status", "httpResponse.status", "responseStatus", "response_status", "sc-status",
+    "elb_status_code", "status",
+)  # fmt: skip
+METHOD_KEYS = (
+    "req.method", "method", "request.method", "http.method", "http.request.method", "http_method", "httpMethod", "requestMethod",
+    "request_method", "RequestMethod", "httpRequest.requestMethod", "verb", "Method", "cs-method", ":method",
+)  # fmt: skip
+PATH_KEYS = (
+    "req.originalUrl", "req.url", "path", "url", "originalUrl", "uri", "request.uri", "request.url", "request.path", "url.path", "http.path",
+    "http.target", "http.url", "http_path", "request_path", "requestPath", "request_uri", "requestUri", "RequestPath", "Path", "path_info",
+    "httpRequest.requestUrl", "requestUrl", "cs-uri-stem", "resourcePath", "x-envoy-origin-path", ":path", "route",
+)  # fmt: skip
+REQUEST_ID_KEYS = (
+    "requestId", "reqId", "request_id", "req.id", "correlationId", "correlation_id", "x-request-id", "requestID", "req_id", "traceId",
+    "trace_id", "trace.id", "request.id", "awsRequestId", "aws_request_id", "@trace_id", "id",
+)  # fmt: skip
+CLIENT_KEYS = (
+    "ip", "remoteAddress", "req.remoteAddress", "remote_ip", "clientIp", "client_ip", "remote_addr", "remoteAddr", "request.client_ip",
+    "request.remote_ip", "ClientHost", "httpRequest.remoteIp",
+)  # fmt: skip
+AGENT_KEYS = (
+    "req.headers.user-agent", "userAgent", "user_agent", "user-agent", "ua", "useragent", "http.useragent", "httpRequest.userAgent",
+    "request.headers.User-Agent", "request_User-Agent", "agent",
+)  # fmt: skip
+_CONTAINERS = ("meta", "context", "http", "fields", "attributes", "data", "extra", "httpRequest", "access", "message", "msg", "Properties")
+_DURATIONS = frozenset(
+    "responseTime response_time response_time_ms duration duration_ms durationMs duration_s latency latency_ms latencyMs latency_human elapsed "
+    "elapsed_ms elapsedMs elapsedTime elapsed_time took took_ms time_taken timeTaken time_ms request_time requestTime processing_time process_time "
+    "exec_time Duration Elapsed ElapsedMilliseconds responseLatency request_duration response-time ms bytes_sent bytes_out content_length "
+    "contentLength responseSize responseLength response_size".split()
+)
+_ERROR_SIGNS = ("err", "error", "errors", "exception", "exc_info", "stack", "stack_trace", "details", "validation", "code")
+_ACCESS_WORDS = re.compile(
+    r"^(?:\[?response\]?\b|https?[ _:-]+(?:request|access|response|" + "|".join(METHODS) + r")\b|(?:request|response)[ _](?:completed?|finished|handled|"
+    r"processed|ended|sent|served|errored|aborted|done|log)\b|(?:finished|completed|handled|served|processed) (?:processing )?request\b|access\b|"
+    r"request$|https?_request$|(?:" + "|".join(METHODS) + r") /)",
+    re.IGNORECASE,
+)
+_OPENING_WORDS = re.compile(r"^(?:incoming request|request (?:started|received|begin)|request_started|started request|<-- )", re.IGNORECASE)
+_ABORTED_WORDS = re.compile(r"^(?:request|client|connection)\b.{0,20}\b(?:aborted|closed|cancell?ed|premature)", re.IGNORECASE)
+_OUTBOUND_WORDS = re.compile(
+    r"\b(?:outgoing|outbound|upstream|downstream|third[- ]party|http client|axios|webhook|external (?:api|service|call)|HTTP Request:)\b", re.IGNORECASE
+)
+_OUTBOUND_LOGGERS = frozenset("httpx urllib3 requests botocore axios got undici HttpClient RestTemplate WebClient feign faraday guzzle".lower().split())
+_METHOD_AND_TARGET = re.compile(r"^(?:HTTP:? |\[?response\]? )?(" + "|".join(METHODS) + r") (/\S*|https?://\S+)")
+
+HEALTH_AGENTS = (
+    "ELB-HealthChecker", "kube-probe", "GoogleHC", "Consul Health Check", "Amazon-Route53-Health-Check", "Envoy/HC", "HAProxy-Check", "Docker-HealthCheck",
+    "NS1 HTTP Monitoring", "LoadBalancer-Agent", "Load Balancer Agent",
+)  # fmt: skip
+_HEALTH_AGENT = re.compile("|".join(map(re.escape, HEALTH_AGENTS)))
+_HEALTH_PATH = re.compile(
+    r"^(?:(?:/[\w.-]{1,40}){0,4}/(?:_{0,2}(?:lb)?(?:health|heartbeat|healthz|livez|readyz|health[-_]?checks?|liveness|readiness)_{0,2})"
+    r"(?:/(?:live|ready|liveness|readiness|startup|alive|db|status|check|ping)){0,1}"
+    r"|(?:/api)?(?:/v\d)?/(?:ping|status|ready|live|alive|up|_ping|_status|isalive|is_alive|started|elb-status|lb-status))/?$",
+    re.IGNORECASE,
+)
+
+
+def parse_access(payload: Payload, *, health_paths: Sequence[str] = ()) -> Access | None:
+    """The answered request in one event, None when the event is no access line.
+
+    `path` is masked (ids as `:id`) and without its query, like `route`; `client` is the raw address (the reader
+    tokenises it). `opening`: only the request's beginning, its end carries the same request id, method and path are
+    None there. `status` None and `aborted`: the client gave up, nothing was answered.
+    `health_paths`: further paths of health checks, beside the usual ones; a trailing `*` takes every path below.
+    """
+    if payload.fields is None:
+        line = read_line(payload.text)
+        if line is None and "handled request" in payload.text:
+            line = _caddy_console(payload.text)
+        return _access(line, health_paths) if line is not None else None
+    found = access_of_fields(payload.fields, payload.level, payload.message, health_paths=health_paths)
+    if found is None and payload.message:
+        line = read_line(payload.message.strip())
+        found = _access(line, health_paths) if line is not None else None
+    return found
+
+
+def _access(line: Line, health_paths: Sequence[str], *, framework: bool = False) -> Access:
+    path, route = _masked(line.target) if line.target is not None else (None, None)
+    return Access(
+        method=line.method,
+        path=path,
+        route=route,
+        status=line.status,
+        aborted=line.aborted or line.status == 499,
+        health_check=is_health_check(line.method, line.target, line.agent, health_paths),
+        request_id=line.request_id,
+        client=line.client,
+        opening=line.opening,
+        framework=framework,
+    )
+
+
+@lru_cache(maxsize=8192)
+def _masked(target: str) -> tuple[str, str]:
+    path = route_template(path_of(target)) or "/"
+    return path, path
+
+
+def path_of(target: str) -> str:
+    """The path of a request target: scheme, host, query and fragment off. `host:port` of a CONNECT stays."""
+    if target.startswith(("http://", "https://", "ws://", "wss://")):
+        try:
+            target = urlsplit(target).path or "/"
+        except ValueError:
+            target = "/"
+    return target.split("?", 1)[0].split("#", 1)[0]
+
+
+def is_health_check(method: str | None, target: str | None, agent: str, health_paths: Iterable[str] = ()) -> bool:
+    """A load balancer's or orchestrator's probe, by its user agent or by the path it asks for."""
+    if agent and _HEALTH_AGENT.search(agent) is not None:
+        return True
+    return target is not None and method in ("GET", "HEAD", None) and _is_health_path(path_of(target), tuple(health_paths))
+
+
+@lru_cache(maxsize=8192)
+def _is_health_path(path: str, extra: tuple[str, ...]) -> bool:
+    if len(path) < 200 and _HEALTH_PATH.match(path) is not None:
+        return True
+    return any(path.startswith(known[:-1]) if known.endswith("*") else path.rstrip("/") == known.rstrip("/") for known in extra)
+
+
+# ---- structured lines: JSON and logfmt ----
+
+
+def access_of_fields(
+    fields: Mapping[str, Any], level: str | None, message: str, *, health_paths: Sequence[str] = ()
+) -> Access | None:
+    """The answered request in a structured record, None when it is none or another server's."""
+    for scope in _scopes(fields):
+        access = _in_scope(scope, fields, level, message, health_paths)
+        if access is not None:
+            return access
+    return None
+
+
+def _scopes(fields: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
+    """The record itself, then the parts of it that loggers put a request's fields into."""
+    yield fields
+    for name in _CONTAINERS:
+        inner = fields.get(name)
+        if isinstance(inner, Mapping):
+            yield inner
+
+
+def _in_scope(
+    scope: Mapping[str, Any], record: Mapping[str, Any], level: str | None, message: str, health_paths: Sequence[str]
+) -> Access | None:
+    method, target = _method_and_target(scope, record, message)
+    status, aborted = _status(scope)
+    if status is None and not aborted:
+        return _opening(scope, method, target, message, health_paths)
+    ends_by_id = ("res" in scope or "res.statusCode" in scope) and target is None
+    request_id = _first_text(scope, REQUEST_ID_KEYS) or (_first_text(record, REQUEST_ID_KEYS) if scope is not record else None)
+    timed = not _DURATIONS.isdisjoint(scope) or not _DURATIONS.isdisjoint(record)
+    named = target is not None or (method is not None and level is None)
+    if not named and not (ends_by_id and request_id) and not (timed and scope is record and _is_own_end(record, message)):
+        return None
+    if _is_outbound(record, target, message):
+        return None
+    line = Line(
+        method=method,
+        target=target,
+        status=status,
+        aborted=aborted,
+        request_id=request_id,
+        client=_first_text(scope, CLIENT_KEYS) or _first_text(record, CLIENT_KEYS),
+        agent=_agent(scope),
+    )
+    weak = not ends_by_id and (not named or (method is None and not timed))
+    return _access(line, health_paths, framework=weak or (not timed and _is_error_log(record, level, message)))
+
+
+def _method_and_target(scope: Mapping[str, Any], record: Mapping[str, Any], message: str) -> tuple[str | None, str | None]:
+    raw = _first_text(scope, METHOD_KEYS)
+    method = raw.upper() if raw is not None and raw.upper() in KNOWN_METHODS else None
+    target = next((value for key in PATH_KEYS if _is_target(value := field_of(scope, key))), None)
+    if method is not None and target is not None:
+        return method, target
+    both = _first_text(record, ("request", "routeKey", "http_request")) or message
+    hit = _METHOD_AND_TARGET.match(both) if both else None
+    if hit is not None:
+        return method or hit[1], target or hit[2]
+    return method, target
+
+
+def _is_target(value: Any) -> bool:
+    return isinstance(value, str) and value.startswith(("/", "http://", "https://")) and len(value) <= 8_192
+
+
+def _status(scope: Mapping[str, Any]) -> tuple[int | None, bool]:
+    """The own status, and whether the record says that none was sent."""
+    for key in STATUS_KEYS:
+        value = field_of(scope, key)
+        if value is None or isinstance(value, bool):
+            continue
+        number = _number(value)
+        if number is not None and 100 <= number <= 599:
+            return number, False
+        if number == 0 or value == "-":
+            return None, True
+    if scope.get("event") == "request_finished" and (number := _number(scope.get("code"))) is not None:
+        return number, False  # django-structlog
+    response = scope.get("res")
+    if "responseTime" in scope and isinstance(response, Mapping) and response.get("statusCode", 0) is None:
+        return None, True  # pino-http: the client left before anything was sent
+    return None, False
+
+
+def _number(value: Any) -> int | None:
+    if isinstance(value, int) and not isinstance(value, bool):
+        return value
+    if isinstance(value, float) and value.is_integer():
+        return int(value)
+    return int(value) if isinstance(value, str) and value.isascii() and value.isdigit() and len(value) <= 3 else None
+
+
+def _opening(
+    scope: Mapping[str, Any], method: str | None, target: str | None, message: str, health_paths: Sequence[str]
+) -> Access | None:
+    if method is None or target is None or _OPENING_WORDS.match(message) is None:
+        return None
+    request_id = _first_text(scope, REQUEST_ID_KEYS)
+    if request_id is None:
+        return None
+    client = _first_text(scope, CLIENT_KEYS)
+    return _access(
+        Line(method=method, target=target, status=None, request_id=request_id, client=client, agent=_agent(scope), opening=True), health_paths
+    )
+
+
+def _agent(scope: Mapping[str, Any]) -> str:
+    value = next((value for key in AGENT_KEYS if (value := field_of(scope, key)) is not None), "")
+    return " ".join(map(str, value)) if isinstance(value, list) else str(value)
+
+
+def _first_text(scope: Mapping[str, Any], keys: Iterable[str]) -> str | None:
+    for key in keys:
+        value = field_of(scope, key)
+        if isinstance(value, str | int) and not isinstance(value, bool) and value not in ("", "-"):
+            return str(value)[:200]
+    return None
+
+
+def _is_own_end(record: Mapping[str, Any], message: str) -> bool:
+    """`failed status=422 duration=120.014s`: the end of some request, told without its method and path."""
+    return "status" in record and "step" not in record and "host" not in record and _OUTBOUND_WORDS.search(message) is None
+
+
+def _is_outbound(record: Mapping[str, Any], target: str | None, message: str) -> bool:
+    """A record about a request that this service made, not one it answered."""
+    if _OUTBOUND_WORDS.search(message[:300]) is not None or "config" in record:
+        return True
+    logger = _first_text(record, ("logger", "name", "logger_name", "target"))
+    if logger is not None and logger.split(".")[0].lower() in _OUTBOUND_LOGGERS:
+        return True
+    if target is None or not target.startswith("http"):
+        return False
+    return _first_text(record, CLIENT_KEYS) is None and not _agent(record) and "httpRequest" not in record and "Protocol" not in record
+
+
+def _is_error_log(record: Mapping[str, Any], level: str | None, message: str) -> bool:
+    """An application's error line that names the answer, rather than the line that counts the request."""
+    told = any(record.get(sign) for sign in _ERROR_SIGNS)
+    if _ACCESS_WORDS.match(message) is not None and not told:
+        return False
+    return level in ("warn", "error", "fatal") or (told and (level is not None or bool(message)))
+
+
+def _caddy_console(text: str) -> Line | None:
+    """Caddy's console format: words, then the JSON of the request."""
+    start = text.find("{", text.find("handled request"))
+    try:
+        data, _ = json.JSONDecoder().raw_decode(text, start) if start > 0 else (None, 0)
+    except (ValueError, RecursionError):
+        return None
+    if not isinstance(data, dict):
+        return None
+    status, aborted = _status(data)
+    method, target = _method_and_target(data, data, "")
+    if target is None or (status is None and not aborted):
+        return None
+    return Line(method=method, target=target, status=status, aborted=aborted, client=_first_text(data, CLIENT_KEYS), agent=_agent(data))
