@@ -1,0 +1,96 @@
+"""Bytes in, judgement out: what ECS log streams say about deployments. Pure: no network, no clock, no disk but its own packs.
+
+    reading = read(events)                                  # findings, migration runs, request counts, coverage
+    verdicts = judge(deployments, reading.findings, ...)    # PASS, FAIL or INCONCLUSIVE, with reasons
+    explanation = explain("Error: P3005")                   # which rules were tried, what matched
+"""
+
+from parsers.attribution import EcsFacts, attribute, ecs_facts, with_tasks
+from parsers.explanation import Explanation, explain
+from parsers.masks import Redactor
+from parsers.model import (
+    SCHEMA_VERSION,
+    Access,
+    Attribution,
+    Category,
+    Check,
+    CheckId,
+    Confidence,
+    Coverage,
+    Deployment,
+    DeploymentTask,
+    Event,
+    Evidence,
+    Fact,
+    Finding,
+    Layer,
+    MarkKind,
+    MigrationRun,
+    Outcome,
+    Reason,
+    ReasonCode,
+    RequestCount,
+    Severity,
+    StreamKey,
+    TaskDefinition,
+    TaskSighting,
+    TranscriptLine,
+    UnexplainedGroup,
+    Verdict,
+    VerdictValue,
+    rfc3339,
+)
+from parsers.reading import Reader, Reading, StreamReading, merge, read
+from parsers.rules import Pack, Rule, RuleSet, load_packs
+from parsers.verdict import JudgeSettings, judge
+
+__all__ = [
+    "SCHEMA_VERSION",
+    "Access",
+    "Attribution",
+    "Category",
+    "Check",
+    "CheckId",
+    "Confidence",
+    "Coverage",
+    "Deployment",
+    "DeploymentTask",
+    "EcsFacts",
+    "Event",
+    "Evidence",
+    "Explanation",
+    "Fact",
+    "Finding",
+    "JudgeSettings",
+    "Layer",
+    "MarkKind",
+    "MigrationRun",
+    "Outcome",
+    "Pack",
+    "Reader",
+    "Reading",
+    "Reason",
+    "ReasonCode",
+    "Redactor",
+    "RequestCount",
+    "Rule",
+    "RuleSet",
+    "Severity",
+    "StreamKey",
+    "StreamReading",
+    "TaskDefinition",
+    "TaskSighting",
+    "TranscriptLine",
+    "UnexplainedGroup",
+    "Verdict",
+    "VerdictValue",
+    "attribute",
+    "ecs_facts",
+    "explain",
+    "judge",
+    "load_packs",
+    "merge",
+    "read",
+    "rfc3339",
+    "with_tasks",
+]

@@ -223,6 +223,8 @@ class _Machine:
 
     def _chatter(self, fact: Fact) -> None:
         run = self.current
+        if run is not None and fact.unexplained and (run.closed_ms is None or not self._over(fact)):
+            self.used.add((fact.timestamp_ms, fact.seq))  # the run's own words: it is told as part of the run
         if run is None or (run.closed_ms is not None and (run.ready or fact.timestamp_ms > run.closed_ms + 60_000)):
             return
         self._enter(run, fact, None)

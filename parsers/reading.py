@@ -16,6 +16,7 @@ from functools import cached_property
 from parsers.access import parse_access
 from parsers.classify import ERROR_LIKE, classify_record, reads_like_error
 from parsers.formats import Payload, decode
+from parsers.lifecycle import fold_lifecycle, is_lifecycle
 from parsers.masks import Redactor
 from parsers.migrations import Folded, fold_runs
 from parsers.model import Access, Coverage, Event, Evidence, Fact, Finding, MigrationRun, RequestCount, StreamKey, UnexplainedGroup
@@ -409,10 +410,10 @@ def fold_stream(reader: Reader, one: StreamReading) -> StreamFold:
     access_lines = one.access_lines + worker.access_lines
     runs = fold_runs(one.stream, facts, reader.rules.tools)
     left = [fact for fact in facts if (fact.timestamp_ms, fact.seq) not in runs.used]
-    requests = [fact for fact in left if fact.access is not None or _is_cause(fact)]
+    requests = [fact for fact in left if fact.access is not None or (_is_cause(fact) and not is_lifecycle(fact))]
     return StreamFold(
         runs=runs,
-        findings=fold_requests(one.stream, requests, has_access_lines=access_lines > 0),
+        findings=(*fold_requests(one.stream, requests, has_access_lines=access_lines > 0), *fold_lifecycle(one.stream, facts)),
         unexplained=tuple(fact for fact in left if fact.unexplained),
         counts=dict(counts),
         access_lines=access_lines,

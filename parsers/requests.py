@@ -8,6 +8,7 @@ method and path, client, order within the stream. A group that fits nothing stan
 from __future__ import annotations
 
 import hashlib
+from bisect import bisect_left
 from collections import defaultdict, deque
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
@@ -164,9 +165,10 @@ class _Linker:
             _merge(host, group)
             if host.request_id:
                 self.by_id[host.request_id] = host
+            if not host.taken:
+                self._late(host)
             return
-        late = self._late(group)
-        if late is not None:
+        if self._late(group) is not None:
             return
         self.waiting.append(group)
         if group.request_id:
@@ -210,6 +212,27 @@ class _Linker:
     def finish(self) -> None:
         self.lone.extend(group for group in self.waiting if not group.taken)
         self.waiting.clear()
+        self.lone = [group for group in self.lone if group.keyed or not self._repeats(group)]
+
+    def _repeats(self, group: _Group) -> bool:
+        """A cause without a key that says what a refusal nearby already has: interleaved requests tore its lines from the keyed one."""
+        cause = group.cause
+        if cause is None:
+            return False
+        for refusal in _near(self.refusals, group.first_ms - MERGE_MS, group.last_ms + MERGE_MS):
+            theirs = refusal.group.cause if refusal.group is not None else None
+            if refusal.group is not None and theirs is not None and theirs.system == cause.system and _same_said(refusal.group, group):
+                refusal.group.facts.extend(group.facts)
+                return True
+        return False
+
+
+def _near(refusals: Sequence[_Refusal], start_ms: int, end_ms: int) -> Iterator[_Refusal]:
+    """The refusals (in order of time) of a stretch."""
+    for number in range(bisect_left(refusals, start_ms, key=lambda r: r.fact.timestamp_ms), len(refusals)):
+        if refusals[number].fact.timestamp_ms > end_ms:
+            return
+        yield refusals[number]
 
 
 def _group_of(fact: Fact) -> _Group:
@@ -369,7 +392,7 @@ def _finding(
     route = (access.route if access is not None else None) or (cause.route if cause is not None else None) or _group_route(group)
     ordered = [deciding, *(fact for fact in sorted(facts, key=_position) if fact is not deciding)]
     extra = _said_by_others(group, cause)
-    code = cause.code if cause is not None else None
+    code = (cause.code if cause is not None else None) or extra.code
     system = cause.system if cause is not None else None
     title = _title(method, route, status, cause, bool(access is not None and access.aborted))
     return Finding(
@@ -420,6 +443,7 @@ def _answer_rule(group: _Group | None) -> str:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Extra:
+    code: str | None = None
     db_code: str | None = None
     fields: tuple[str, ...] = ()
     table: str | None = None
@@ -431,6 +455,7 @@ def _said_by_others(group: _Group | None, cause: Match | None) -> _Extra:
         return _Extra()
     others = [m for m in group.matches if m is not cause]
     return _Extra(
+        code=next((m.code for m in others if m.code and cause is not None and m.system == cause.system and m.category is cause.category), None),
         db_code=next((m.db_code for m in others if m.db_code), None)
         or next((m.code for m in others if m.category is Category.DATABASE and m.code and cause is not None and m.system != cause.system), None),
         fields=next((m.fields for m in others if m.fields), ()),

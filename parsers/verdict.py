@@ -38,6 +38,7 @@ SETTLE_MS = 5 * 60_000
 MIN_REQUESTS = 20
 CRASHES = 2
 _REFUSING = frozenset((Layer.VALIDATION, Layer.BUSINESS_RULE, Layer.CONTROLLER, Layer.ORM, Layer.DATABASE, Layer.UNHANDLED))
+_OURS = frozenset((Layer.ORM, Layer.DATABASE, Layer.UNHANDLED))
 _JUDGED_CONTROLLERS = ("ECS", "")
 _LAYER_WORDS = {
     Layer.VALIDATION: "the request schema", Layer.BUSINESS_RULE: "a business rule", Layer.CONTROLLER: "the controller", Layer.ORM: "the ORM",
@@ -448,7 +449,12 @@ class FailingRoute:
 
 
 def failing_routes(part: Evidence, settings: JudgeSettings) -> list[FailingRoute]:
-    """Routes refused at least `persistent_requests` times and in at least `persistent_share` of their answers, worst first."""
+    """Routes that are persistently refused, worst first.
+
+    By our own layers under the schema (ORM, database, unhandled): at least `persistent_requests` times and in
+    `persistent_share` of the route's answers. By any layer that judges the request: twice as often and in most answers,
+    since some refusals of bad input are what a schema is for.
+    """
     answered: Counter[tuple[str, str]] = Counter()
     for count in part.counts:
         if not count.health_check:
@@ -457,13 +463,15 @@ def failing_routes(part: Evidence, settings: JudgeSettings) -> list[FailingRoute
     for finding in part.findings:
         if finding.layer in _REFUSING and finding.status is not None and finding.route:
             groups[finding.method or "", finding.route].append(finding)
-    found = []
-    for key, some in groups.items():
-        total = answered[key]
-        if len(some) < settings.persistent_requests or (total and len(some) / total < settings.persistent_share):
-            continue
-        found.append(_failing_route(key, some, total))
+    found = [_failing_route(key, some, answered[key]) for key, some in groups.items() if _persistent(some, answered[key], settings)]
     return sorted(found, key=lambda r: (-r.refused, r.route))
+
+
+def _persistent(some: Sequence[Finding], answered: int, settings: JudgeSettings) -> bool:
+    ours = sum(1 for f in some if f.layer in _OURS or (f.status or 0) >= 500)
+    if ours >= settings.persistent_requests and (not answered or ours / answered >= settings.persistent_share):
+        return True
+    return len(some) >= 2 * settings.persistent_requests and answered > 0 and len(some) / answered >= 0.4
 
 
 def _failing_route(key: tuple[str, str], some: Sequence[Finding], answered: int) -> FailingRoute:
