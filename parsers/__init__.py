@@ -7,7 +7,7 @@
 
 from parsers.attribution import EcsFacts, attribute, ecs_facts, with_tasks
 from parsers.explanation import Explanation, explain
-from parsers.masks import Redactor
+from parsers.masks import Redactor, show
 from parsers.model import (
     SCHEMA_VERSION,
     Access,
@@ -92,5 +92,6 @@ __all__ = [
     "merge",
     "read",
     "rfc3339",
+    "show",
     "with_tasks",
 ]

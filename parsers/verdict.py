@@ -258,20 +258,20 @@ def _migration_failed(work: _Judgement, part: Evidence, failures: Sequence[Deplo
     ordered = sorted(failures, key=lambda t: (not (t.application_continued and t.ready), not t.application_continued, -(t.started_ms or 0)))
     worst = ordered[0]
     codes = ", ".join(dict.fromkeys(t.error_code or "no code" for t in ordered))
-    for number, task in enumerate(ordered):
+    same: defaultdict[tuple[object, ...], list[DeploymentTask]] = defaultdict(list)
+    for task in ordered:
+        same[task.migration_outcome, task.error_code, task.application_continued, bool(task.ready)].append(task)
+    for number, tasks in enumerate(same.values()):
+        task = tasks[0]
         run = _run_of(part, task)
         finding = _finding_of(part, run)
-        said = f"{task.error_code}: {run.text}" if run is not None and task.error_code and run.text else (run.text if run is not None else "") or task.error_code or "failed"
-        never = task.migration_outcome is Outcome.NEVER_RAN
-        code = ReasonCode.MIGRATION_FAILED_CONTINUED if task.application_continued else ReasonCode.NEVER_RAN if never else ReasonCode.MIGRATION_FAILED
-        fate = "" if not task.application_continued else "; the application continued and listens" if task.ready else "; the start script continued, the application never listened"
-        verb = "the migration never ran" if never else "the migration failed"
         work.reason(
-            code,
-            f"{verb} on task {task.task_id}: {_clean(said)}{fate}",
+            _failure_code(task),
+            _failure_text(tasks, run),
             finding_id=finding.id if finding is not None else None,
             run_id=task.run_id,
             task_id=task.task_id,
+            task_ids=", ".join(t.task_id for t in tasks),
             error_code=task.error_code,
             exit_code=run.exit_code if run is not None else None,
             codes=codes if number == 0 else None,
@@ -279,6 +279,23 @@ def _migration_failed(work: _Judgement, part: Evidence, failures: Sequence[Deplo
         )
     state = "failed and was masked" if worst.application_continued else "failed"
     work.check(CheckId.START_UP, VerdictValue.FAIL, f"the migration {state} on {len(failures)} of {len(part.deployment.tasks)} task(s): {codes}")
+
+
+def _failure_code(task: DeploymentTask) -> ReasonCode:
+    if task.application_continued:
+        return ReasonCode.MIGRATION_FAILED_CONTINUED
+    return ReasonCode.NEVER_RAN if task.migration_outcome is Outcome.NEVER_RAN else ReasonCode.MIGRATION_FAILED
+
+
+def _failure_text(tasks: Sequence[DeploymentTask], run: MigrationRun | None) -> str:
+    task = tasks[0]
+    said = _clean(run.text if run is not None else "")
+    if task.error_code and task.error_code not in said:
+        said = f"{task.error_code}: {said}" if said else task.error_code
+    verb = "the migration never ran" if task.migration_outcome is Outcome.NEVER_RAN else "the migration failed"
+    where = f"task {task.task_id}" if len(tasks) == 1 else f"tasks {', '.join(t.task_id for t in tasks)}"
+    fate = "; the application continued and listens" if task.ready else "; the start script continued, the application never listened"
+    return f"{verb} on {where}: {said or 'no reason printed'}{fate if task.application_continued else ''}"
 
 
 def _clean(text: str) -> str:

@@ -1,0 +1,450 @@
+"""The command `triage`: arguments in, exit code out. Data on stdout, talk on stderr.
+
+Nothing heavy is imported before a command needs it: `triage classify` on ten lines starts at once.
+Exit codes: 0 ok or PASS · 1 FAIL (verify, rules check, lint only) · 2 usage · 3 INCONCLUSIVE · 4 could not look · 5 store · 130 interrupted.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from parsers.errors import TriageError, UsageError
+
+if TYPE_CHECKING:
+    from dashboard.judgement import Judgement
+    from parsers import Deployment, Finding, Redactor, RuleSet, Verdict
+
+PROGRAM = "triage"
+EXAMPLES = """\
+examples:
+  triage demo                                   the founding story in your browser
+  triage classify app.log --format json         what a log file says, one JSON object a line
+  triage deployments --from sample_logs/founding-story
+  triage verify --from sample_logs/founding-story --task-definition :50
+  triage explain 'Error: P3005'                 which rules take a line, and why
+"""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Runs one command; returns the exit code of DESIGN's contract."""
+    try:
+        return _run(sys.argv[1:] if arguments is None else list(arguments))
+    except TriageError as error:
+        _say(f"{PROGRAM}: {error}")
+        if error.hint:
+            _say(f"  {error.hint}")
+        return error.exit_code
+    except KeyboardInterrupt:
+        _say(f"{PROGRAM}: interrupted")
+        return 130
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+
+
+def _say(text: str) -> None:
+    from parsers.masks import show
+
+    sys.stderr.write("\n".join(show(line) for line in text.split("\n")) + "\n")
+
+
+def _run(arguments: list[str]) -> int:
+    parser = build_parser()
+    options = parser.parse_args(arguments)
+    if not hasattr(options, "run"):
+        parser.print_help(sys.stderr)
+        return 2
+    run: Callable[[argparse.Namespace], int] = options.run
+    return run(options)
+
+
+def build_parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog=PROGRAM,
+        description="For every deployment of an ECS service: did its migrations really run, which layer refuses requests, what changed.",
+        epilog=EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--version", action="version", version=f"{PROGRAM} {_version()}")
+    commands = parser.add_subparsers(title="commands", metavar="COMMAND")
+    for add in (_add_classify, _add_deployments, _add_verify, _add_findings, _add_show, _add_explain, _add_rules, _add_dashboard, _add_demo):
+        add(commands)
+    return parser
+
+
+def _version() -> str:
+    from importlib.metadata import PackageNotFoundError, version
+
+    try:
+        return version("ecs-log-triage")
+    except PackageNotFoundError:
+        return "0 (not installed)"
+
+
+Commands = Any  # argparse's sub-parsers action has no public name
+
+
+def _command(commands: Commands, name: str, run: Callable[[argparse.Namespace], int], summary: str) -> argparse.ArgumentParser:
+    parser: argparse.ArgumentParser = commands.add_parser(name, help=summary, description=summary)
+    parser.set_defaults(run=run)
+    return parser
+
+
+def _add_format(parser: argparse.ArgumentParser, *more: str) -> None:
+    parser.add_argument("--format", choices=("text", "json", *more), default="text", help="text for people (default), json: one object a line")
+    parser.add_argument("--color", choices=("auto", "always", "never"), default="auto")
+
+
+def _add_source(parser: argparse.ArgumentParser, *, required: bool = False) -> None:
+    parser.add_argument(
+        "--from", dest="sources", metavar="PATH", action="append", required=required, help="a scene folder or log files, in place of AWS (repeatable)"
+    )
+    parser.add_argument("--packs", metavar="PATH", action="append", default=[], help="your own rule packs beside the shipped ones")
+    parser.add_argument("--migrations", choices=("auto", "at_start", "own_task", "none"), default="auto", help="how the service migrates")
+    parser.add_argument("--at", metavar="TIME", help="judge as it could have been judged then (RFC 3339)")
+
+
+def _rules(options: argparse.Namespace) -> RuleSet:
+    from parsers.rules import load_packs
+
+    return load_packs(options.packs)
+
+
+def _redactor() -> Redactor:
+    from parsers.masks import Redactor
+
+    return Redactor()
+
+
+def _judged(options: argparse.Namespace, paths: Sequence[str], **judging: Any) -> Judgement:
+    """The scene or files named by `--from`, read and judged."""
+    from dashboard.judgement import judge_paths
+    from parsers import JudgeSettings
+
+    return judge_paths(
+        paths,
+        rules=_rules(options),
+        redactor=_redactor(),
+        settings=JudgeSettings(migrations=getattr(options, "migrations", "auto"), **judging),
+        at_ms=_time(getattr(options, "at", None)),
+    )
+
+
+def _time(text: str | None) -> int | None:
+    from parsers.attribution import epoch_ms
+
+    if text is None:
+        return None
+    value = epoch_ms(text)
+    if value is None:
+        raise UsageError(f"--at {text!r} is no time", hint="RFC 3339, for example 2025-11-19T03:00:00Z")
+    return value
+
+
+def _print_json(documents: Iterable[Mapping[str, Any]]) -> None:
+    for document in documents:
+        sys.stdout.write(json.dumps(document, ensure_ascii=False, separators=(",", ":")) + "\n")
+
+
+def _sources(options: argparse.Namespace) -> list[str]:
+    if options.sources:
+        return list(options.sources)
+    raise UsageError("nothing to read", hint="name a scene or log files: --from PATH (try --from sample_logs/founding-story)")
+
+
+# classify
+
+
+def _add_classify(commands: Commands) -> None:
+    parser = _command(commands, "classify", _classify, "read log files, say what they mean")
+    parser.add_argument("paths", nargs="*", metavar="PATH", help="files or scene folders; - or nothing: standard input")
+    parser.add_argument("--by-minute", action="store_true", help="request counts per minute (json)")
+    parser.add_argument("--packs", metavar="PATH", action="append", default=[])
+    _add_format(parser)
+
+
+def _classify(options: argparse.Namespace) -> int:
+    judgement = _judged(options, options.paths or ["-"])
+    if options.format == "json":
+        from parsers.contract import reading_documents
+
+        _print_json(reading_documents(judgement.reading, by_minute=options.by_minute))
+        for notice in judgement.notices:
+            _say(f"note: {notice}")
+        return 0
+    from dashboard.terminal import Paper, classify_text
+
+    classify_text(Paper.of(sys.stdout, options.color), judgement)
+    return 0
+
+
+# deployments, verify
+
+
+def _add_deployments(commands: Commands) -> None:
+    parser = _command(commands, "deployments", _deployments, "every deployment with its verdict and why")
+    _add_source(parser)
+    _add_format(parser)
+
+
+def _deployments(options: argparse.Namespace) -> int:
+    judgement = _judged(options, _sources(options))
+    if options.format == "json":
+        from parsers.contract import deployment_document, verdict_document
+
+        verdicts = {v.deployment_id: v for v in judgement.verdicts}
+        _print_json(
+            document
+            for one in judgement.deployments
+            for document in (deployment_document(one), verdict_document(verdicts[one.deployment_id]))
+        )
+        return 0
+    from dashboard.terminal import Paper, deployments_text
+
+    deployments_text(Paper.of(sys.stdout, options.color), judgement)
+    return 0
+
+
+def _add_verify(commands: Commands) -> None:
+    parser = _command(commands, "verify", _verify, "PASS, FAIL or INCONCLUSIVE for one deployment, with an exit code")
+    _add_source(parser)
+    target = parser.add_mutually_exclusive_group()
+    target.add_argument("--task-definition", metavar="FAMILY:REV", help="the newest deployment of this revision (:50 will do)")
+    target.add_argument("--deployment", metavar="ARN", help="this deployment (its ARN or the end of it)")
+    target.add_argument("--commit", metavar="SHA", help="the newest deployment of this commit")
+    parser.add_argument("--fixes", metavar="v1:…", action="append", default=[], help="a fingerprint this deployment claims to have fixed")
+    parser.add_argument("--expect", metavar="'POST /route 201'", action="append", default=[], help="an answer that must come now")
+    parser.add_argument("--min-requests", type=int, default=20, metavar="N")
+    parser.add_argument("--dry-run", action="store_true", help="report, and exit 0 whatever the verdict")
+    parser.add_argument("--inconclusive", choices=("fail", "pass"), help="exit as if INCONCLUSIVE were this")
+    _add_format(parser)
+
+
+def _verify(options: argparse.Namespace) -> int:
+    judgement = _judged(
+        options, _sources(options), fixes=tuple(options.fixes), expect=tuple(options.expect), min_requests=options.min_requests
+    )
+    deployment = chosen_deployment(judgement.deployments, options.task_definition, options.deployment, options.commit)
+    verdict = judgement.verdict_of(deployment.deployment_id)
+    assert verdict is not None
+    if options.format == "json":
+        from parsers.contract import verdict_document
+
+        _print_json([verdict_document(verdict)])
+    else:
+        from dashboard.terminal import Paper, verdict_text
+
+        verdict_text(Paper.of(sys.stdout, options.color), deployment, verdict, judgement)
+    return exit_code_of(verdict, dry_run=options.dry_run, inconclusive=options.inconclusive)
+
+
+def chosen_deployment(deployments: Sequence[Deployment], definition: str | None, arn: str | None, commit: str | None) -> Deployment:
+    """The newest deployment that fits; raises UsageError naming what there is."""
+
+    def fits(one: Deployment) -> bool:
+        if definition is not None:
+            return one.task_definition == definition or (definition.lstrip(":").isdigit() and one.revision == int(definition.lstrip(":")))
+        if arn is not None:
+            return one.deployment_id == arn or one.deployment_id.endswith(arn)
+        return commit is None or (one.commit or "").startswith(commit)
+
+    fitting = [one for one in deployments if fits(one)]
+    if fitting:
+        return fitting[-1]
+    known = ", ".join(one.task_definition for one in deployments[-8:]) or "none: the input has no ecs.json"
+    raise UsageError("no such deployment", hint=f"deployments seen: {known}")
+
+
+def exit_code_of(verdict: Verdict, *, dry_run: bool = False, inconclusive: str | None = None) -> int:
+    """0 PASS · 1 FAIL · 3 INCONCLUSIVE; `inconclusive`: what it counts as."""
+    if dry_run:
+        return 0
+    codes = {"PASS": 0, "FAIL": 1, "INCONCLUSIVE": {"fail": 1, "pass": 0}.get(inconclusive or "", 3)}
+    return codes[verdict.verdict]
+
+
+# findings, show, explain, rules
+
+
+def _add_findings(commands: Commands) -> None:
+    parser = _command(commands, "findings", _findings, "what was found, newest last")
+    _add_source(parser)
+    parser.add_argument("--category", action="append", default=[])
+    parser.add_argument("--layer", action="append", default=[])
+    parser.add_argument("--severity", choices=("critical", "error", "warning", "info"), default="warning", help="at least this (default warning)")
+    parser.add_argument("--revision", type=int)
+    parser.add_argument("--fingerprint")
+    parser.add_argument("--limit", type=int, default=100)
+    _add_format(parser)
+
+
+def _findings(options: argparse.Namespace) -> int:
+    judgement = _judged(options, _sources(options))
+    chosen = [one for one in judgement.findings if _wanted(one, options, judgement)]
+    chosen = sorted(chosen, key=lambda f: f.timestamp_ms)[-options.limit :]
+    if options.format == "json":
+        from parsers.contract import finding_document
+
+        _print_json(map(finding_document, chosen))
+        return 0
+    from dashboard.terminal import Paper, findings_text
+
+    revisions = {s: one.revision if (one := judgement.deployment_of(s)) is not None else None for s in {f.stream for f in chosen}}
+    findings_text(Paper.of(sys.stdout, options.color), chosen, revisions)
+    return 0
+
+
+def _wanted(one: Finding, options: argparse.Namespace, judgement: Judgement) -> bool:
+    order = ["critical", "error", "warning", "info"]
+    if order.index(one.severity) > order.index(options.severity):
+        return False
+    if options.category and one.category not in options.category:
+        return False
+    if options.layer and one.layer not in options.layer:
+        return False
+    if options.fingerprint and one.fingerprint != options.fingerprint:
+        return False
+    if options.revision is not None:
+        deployment = judgement.deployment_of(one.stream)
+        return deployment is not None and deployment.revision == options.revision
+    return True
+
+
+def _add_show(commands: Commands) -> None:
+    parser = _command(commands, "show", _show, "one finding or migration run with everything that proves it")
+    parser.add_argument("id", metavar="ID")
+    _add_source(parser)
+    _add_format(parser)
+
+
+def _show(options: argparse.Namespace) -> int:
+    judgement = _judged(options, _sources(options))
+    run = next((r for r in judgement.runs if r.id == options.id), None)
+    finding = next((f for f in judgement.findings if options.id in (f.id, f.run_id)), None)
+    if finding is None and run is None:
+        raise UsageError(f"no finding or run {options.id!r} in this input", hint="`triage findings` lists them")
+    run = run or next((r for r in judgement.runs if finding is not None and r.id == finding.run_id), None)
+    if options.format == "json":
+        from parsers.contract import finding_document, run_document
+
+        _print_json([*([finding_document(finding)] if finding else []), *([run_document(run)] if run else [])])
+        return 0
+    from dashboard.terminal import Paper, finding_text, transcript_text
+
+    paper = Paper.of(sys.stdout, options.color)
+    if finding is not None:
+        finding_text(paper, finding, run, judgement.reading.reader.rules.by_id.get(finding.rule_id))
+    elif run is not None:
+        transcript_text(paper, run)
+    return 0
+
+
+def _add_explain(commands: Commands) -> None:
+    parser = _command(commands, "explain", _explain, "which rules were tried on a line, what matched, what missed and why")
+    parser.add_argument("line", metavar="LINE", help="the line; - reads standard input")
+    parser.add_argument("--packs", metavar="PATH", action="append", default=[])
+    _add_format(parser)
+
+
+def _explain(options: argparse.Namespace) -> int:
+    from parsers import explain
+
+    text = sys.stdin.buffer.read().decode("utf-8", "replace").rstrip("\n") if options.line == "-" else options.line
+    explanation = explain(text, rules=_rules(options), redactor=_redactor())
+    if options.format == "json":
+        from dataclasses import asdict
+
+        _print_json([asdict(explanation)])
+        return 0
+    from dashboard.terminal import Paper, explanation_text
+
+    explanation_text(Paper.of(sys.stdout, options.color), explanation)
+    return 0
+
+
+def _add_rules(commands: Commands) -> None:
+    parser = _command(commands, "rules", _rules_command, "the catalogue of rules; `rules ID` shows one; `rules check` tests them all")
+    parser.add_argument("what", nargs="?", metavar="ID | check")
+    parser.add_argument("--packs", metavar="PATH", action="append", default=[])
+    _add_format(parser)
+
+
+def _rules_command(options: argparse.Namespace) -> int:
+    from dashboard.terminal import Paper, rule_text, rules_text
+
+    rules = _rules(options)
+    paper = Paper.of(sys.stdout, options.color)
+    if options.what == "check":
+        return _rules_check(rules, paper)
+    if options.what is None:
+        if options.format == "json":
+            _print_json({"id": r.id, "pack": r.pack, "category": r.category, "mark": r.mark, "title": r.title} for r in rules.rules)
+        else:
+            rules_text(paper, sorted(rules.rules, key=lambda r: r.id))
+        return 0
+    rule = rules.by_id.get(options.what)
+    if rule is None:
+        from difflib import get_close_matches
+
+        close = get_close_matches(options.what, list(rules.by_id), 3)
+        raise UsageError(f"no rule {options.what!r}", hint=f"did you mean {' or '.join(close)}?" if close else "`triage rules` lists them")
+    rule_text(paper, rule)
+    return 0
+
+
+def _rules_check(rules: RuleSet, paper: Any) -> int:
+    from parsers.packcheck import check_rules
+
+    report = check_rules(rules)
+    for problem in report.problems:
+        paper.line(f"✖ {problem.rule_id}: {problem.text}")
+    for overlap in report.overlaps:
+        paper.line(f"· {overlap}")
+    paper.line(f"{report.rules} rules, {report.examples} examples, {len(report.problems)} problem(s)")
+    return 1 if report.problems else 0
+
+
+# dashboard, demo
+
+
+def _add_dashboard(commands: Commands) -> None:
+    parser = _command(commands, "dashboard", _dashboard, "serve the dashboard on this machine")
+    _add_source(parser)
+    _add_serving(parser)
+
+
+def _add_serving(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--address", default="127.0.0.1")
+    parser.add_argument("--port", type=int, default=8501)
+    parser.add_argument("--store", metavar="FILE", help="the store (default: .triage/triage.db)")
+    parser.add_argument("--no-browser", action="store_true")
+
+
+def _dashboard(options: argparse.Namespace) -> int:
+    from dashboard.launch import serve
+
+    return int(serve(options) or 0)
+
+
+def _add_demo(commands: Commands) -> None:
+    parser = _command(commands, "demo", _demo, "the founding story in your browser: captured logs, no AWS account needed")
+    parser.add_argument("--packs", metavar="PATH", action="append", default=[])
+    parser.add_argument("--migrations", default="auto", help=argparse.SUPPRESS)
+    _add_serving(parser)
+
+
+def _demo(options: argparse.Namespace) -> int:
+    from dashboard.launch import serve
+    from dashboard.shipped import shipped
+
+    options.sources = [str(shipped("sample_logs"))]
+    return int(serve(options) or 0)
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -1,0 +1,139 @@
+"""A scene or files -> everything that can be said about them, in memory. What `--from PATH` shows, in place of AWS."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from dashboard.fetchers.files import read_paths
+from parsers import (
+    Attribution,
+    Deployment,
+    EcsFacts,
+    Finding,
+    JudgeSettings,
+    MigrationRun,
+    Reading,
+    Redactor,
+    RequestCount,
+    RuleSet,
+    StreamKey,
+    Verdict,
+    attribute,
+    ecs_facts,
+    judge,
+    load_packs,
+    read,
+    with_tasks,
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Judgement:
+    """One look at some logs: the reading, what ECS said, who belongs to what, and the verdicts. `notices`: what could not be read."""
+
+    reading: Reading
+    facts: EcsFacts
+    attributions: Mapping[StreamKey, Attribution]
+    deployments: tuple[Deployment, ...]
+    verdicts: tuple[Verdict, ...]
+    as_of_ms: int
+    notices: tuple[str, ...] = ()
+    settings: JudgeSettings = JudgeSettings()
+
+    @property
+    def findings(self) -> tuple[Finding, ...]:
+        return self.reading.findings
+
+    @property
+    def runs(self) -> tuple[MigrationRun, ...]:
+        return self.reading.migration_runs
+
+    @property
+    def counts(self) -> tuple[RequestCount, ...]:
+        return self.reading.request_counts
+
+    def deployment_of(self, stream: StreamKey) -> Deployment | None:
+        wanted = self.attributions[stream].deployment_id if stream in self.attributions else None
+        return next((one for one in self.deployments if one.deployment_id == wanted), None)
+
+    def verdict_of(self, deployment_id: str) -> Verdict | None:
+        return next((one for one in self.verdicts if one.deployment_id == deployment_id), None)
+
+
+def judge_paths(
+    paths: Sequence[str],
+    *,
+    settings: JudgeSettings | None = None,
+    rules: RuleSet | None = None,
+    redactor: Redactor | None = None,
+    health_paths: Sequence[str] = (),
+    at_ms: int | None = None,
+) -> Judgement:
+    """Reads and judges files or scenes. `at_ms`: judge as it could have been judged then (epoch ms UTC).
+
+    Raises InputError for a path that is not there, PackError for a broken pack.
+    """
+    scene = read_paths(paths)
+    events = scene.events if at_ms is None else (e for e in scene.events if (e.ingestion_ms or e.timestamp_ms) <= at_ms)
+    reading = read(events, rules=rules or load_packs(), redactor=redactor, health_paths=health_paths)
+    as_of = at_ms or scene.as_of_ms or max((c.last_event_ms or 0 for c in reading.coverage), default=0)
+    return judge_reading(reading, ecs_facts(scene.ecs or {}), as_of, settings=settings, notices=tuple(scene.notices), at_ms=at_ms)
+
+
+def judge_reading(
+    reading: Reading,
+    facts: EcsFacts,
+    as_of_ms: int,
+    *,
+    settings: JudgeSettings | None = None,
+    notices: Sequence[str] = (),
+    at_ms: int | None = None,
+) -> Judgement:
+    """The judgement of a reading and what ECS said."""
+    settings = settings or JudgeSettings()
+    if at_ms is not None:
+        facts = _as_known_at(facts, at_ms)
+    attributions = attribute(reading.coverage, facts)
+    deployments = with_tasks(facts, attributions, reading.migration_runs, reading.coverage)
+    verdicts = judge(
+        deployments,
+        reading.findings,
+        reading.migration_runs,
+        reading.request_counts,
+        reading.coverage,
+        attributions,
+        facts=facts,
+        as_of_ms=as_of_ms,
+        settings=settings,
+    )
+    return Judgement(
+        reading=reading,
+        facts=facts,
+        attributions=attributions,
+        deployments=deployments,
+        verdicts=tuple(verdicts),
+        as_of_ms=as_of_ms,
+        notices=tuple(notices),
+        settings=settings,
+    )
+
+
+def _as_known_at(facts: EcsFacts, at_ms: int) -> EcsFacts:
+    """What ECS would have said then: later deployments gone, unfinished ones in progress, stops not yet known."""
+    deployments = tuple(
+        replace(
+            one,
+            finished_ms=one.finished_ms if (one.finished_ms or 0) <= at_ms else None,
+            superseded_ms=one.superseded_ms if (one.superseded_ms or 0) <= at_ms else None,
+            ecs_status=one.ecs_status if one.finished_ms is not None and one.finished_ms <= at_ms else "IN_PROGRESS",
+        )
+        for one in facts.deployments
+        if (one.created_ms or one.started_ms or 0) <= at_ms
+    )
+    sightings = tuple(
+        replace(s, stopped_ms=None, exit_code=None, stopped_reason=None, stop_code=None, last_status="RUNNING") if (s.stopped_ms or 0) > at_ms else s
+        for s in facts.sightings
+        if (s.created_ms or 0) <= at_ms
+    )
+    return replace(facts, deployments=deployments, sightings=sightings, as_of_ms=at_ms)
