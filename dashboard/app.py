@@ -1,0 +1,186 @@
+"""The dashboard's script: navigation, the header that every page has, and one page. Depends on the Workspace seam only.
+
+Streamlit runs this file from the top at every interaction; `triage dashboard` starts it (`dashboard.launch`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any
+
+import streamlit as st
+
+from dashboard import words
+from dashboard.refresh import Refresh
+from dashboard.state import ZONES, ViewState, read_state, read_time
+from dashboard.views import (
+    blocks,
+    deployment,
+    deployments,
+    events,
+    failure,
+    failures,
+    fields,
+    ladder,
+    migrations,
+    requests,
+    sources,
+    welcome,
+)
+from dashboard.views.frame import Frame, browser_zone, is_dark
+from parsers import errors
+
+if TYPE_CHECKING:
+    from types import ModuleType
+
+    from streamlit.navigation.page import StreamlitPage
+
+    from dashboard.workspace import Workspace
+
+_SHOWN: tuple[Any, ...] = (deployments, deployment, migrations, failures, ladder, requests, fields, events, sources)
+_HIDDEN: tuple[Any, ...] = (failure,)
+_LIVE_S, _BUSY_S = 10, 1
+
+
+def main(workspace: Workspace, open_workspace: Callable[[], Workspace], refresh: Refresh) -> None:
+    """Draw one page. `open_workspace` opens another connection to the same store, for the refresh's thread."""
+    st.set_page_config(page_title="triage", page_icon=":material/troubleshoot:", layout="wide")
+    drawn: dict[str, Frame] = {}
+    pages = _pages(drawn)
+    page = st.navigation(list(pages.values()), position="top")
+    try:
+        frame = _frame(workspace, open_workspace, refresh, pages)
+        drawn["frame"] = frame
+        if _is_new(frame) and page.url_path != sources.PATH:
+            _header(frame)
+            welcome.page()
+        else:
+            _header(frame)
+            page.run()
+    except errors.TriageError as error:
+        _trouble(str(error), error.hint)
+
+
+def _pages(drawn: Mapping[str, Frame]) -> dict[str, StreamlitPage]:
+    def runner(view: ModuleType) -> Callable[[], None]:
+        return lambda: view.page(drawn["frame"])
+
+    return {
+        view.PATH: st.Page(
+            runner(view),
+            title=view.TITLE,
+            icon=view.ICON,
+            url_path=view.PATH,
+            default=view is deployments,
+            visibility="hidden" if view in _HIDDEN else "visible",
+        )
+        for view in (*_SHOWN, *_HIDDEN)
+    }
+
+
+def _frame(
+    workspace: Workspace, open_workspace: Callable[[], Workspace], refresh: Refresh, pages: Mapping[str, StreamlitPage]
+) -> Frame:
+    state = read_state({key: st.query_params.get_all(key) for key in st.query_params})
+    return Frame(
+        workspace=workspace,
+        state=state,
+        zone=browser_zone(state.zone),
+        dark=is_dark(),
+        version=workspace.version(),
+        pages=pages,
+        refresh=refresh,
+        open_workspace=open_workspace,
+    )
+
+
+def _is_new(frame: Frame) -> bool:
+    return not frame.services() and not frame.sources()
+
+
+def _header(frame: Frame) -> None:
+    """Freshness, refresh, view: on every page."""
+    with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute", gap="small"):
+        _freshness(frame)
+        with st.container(horizontal=True, vertical_alignment="center", gap="small", width="content"):
+            _controls(frame)
+
+
+def _freshness(frame: Frame) -> None:
+    busy = frame.refresh is not None and frame.refresh.progress.running
+    st.fragment(_live, run_every=_BUSY_S if busy else _LIVE_S)(frame)
+
+
+def _live(frame: Frame) -> None:
+    """Every ten seconds (each second while logs are read): says how fresh the page is, and redraws it when there is news."""
+    progress = frame.refresh.progress if frame.refresh else None
+    with st.container(horizontal=True, vertical_alignment="center", gap="small", width="content"):
+        blocks.plain(f"Logs complete to {frame.moment(frame.freshness())}")
+        if progress and progress.running:
+            _progress(frame)
+        elif progress and progress.error:
+            _trouble(progress.error, progress.hint)
+        if frame.workspace.version() != frame.version:
+            if _row_open(frame.state):
+                if st.button("New logs were read: show them", icon=":material/update:", key="show-news", type="tertiary"):
+                    st.rerun()
+            else:
+                st.rerun()
+    if progress and not progress.running and st.session_state.get("refresh-seen", 0) < progress.ended:
+        st.session_state["refresh-seen"] = progress.ended
+        st.rerun()
+
+
+def _row_open(state: ViewState) -> bool:
+    """Somebody reads one row: the page does not change under their eyes."""
+    return bool(state.finding or state.fingerprint or state.run)
+
+
+def _progress(frame: Frame) -> None:
+    assert frame.refresh is not None
+    progress = frame.refresh.progress
+    share = progress.done / progress.total if progress.total else 0.0
+    st.progress(min(1.0, share), text=f"Reading logs: {progress.done} of {progress.total or '?'}", width=220)
+    st.button("Cancel", icon=":material/cancel:", on_click=frame.refresh.cancel, key="cancel-refresh")
+
+
+def _controls(frame: Frame) -> None:
+    st.segmented_control(
+        "Time zone",
+        ZONES,
+        default="UTC",
+        required=True,
+        key="tz",
+        bind="query-params",
+        label_visibility="collapsed",
+        help="Times are stored in UTC; local is your browser's zone",
+    )
+    if (
+        st.button("Refresh", icon=":material/refresh:", key="refresh", help="Read new logs from the source of this store")
+        and frame.refresh
+    ):
+        frame.refresh.start(frame.open_workspace)  # type: ignore[arg-type]
+        st.rerun()
+    with st.popover("View", icon=":material/tune:", key="view"):
+        _view(frame)
+
+
+def _view(frame: Frame) -> None:
+    services = frame.services()
+    if len(services) > 1 or frame.state.service:
+        st.selectbox("service", services, index=None, key="svc", bind="query-params", placeholder="all services")
+    st.text_input("from (absolute, UTC)", key="from", bind="query-params", placeholder="2025-11-19T02:50:00Z")
+    st.text_input("to (absolute, UTC)", key="to", bind="query-params", placeholder="2025-11-19T03:10:00Z")
+    for key in ("from", "to"):
+        given = st.session_state.get(key)
+        if given and read_time(given) is None:
+            st.warning(f"“{key}” is no time: write it like 2025-11-19T02:50:00Z", icon=":material/schedule:")
+    st.caption(f"Zone shown: {frame.zone}")
+
+
+def _trouble(message: str, hint: str | None) -> None:
+    with st.container(border=True):
+        st.badge("could not look", icon=":material/help:", color="gray")
+        blocks.plain(message)
+        if hint:
+            st.code(words.visible(hint), language=None, wrap_lines=True)

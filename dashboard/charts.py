@@ -1,0 +1,351 @@
+"""Plotly figures, pure: the same objects give the same bytes. Few points, no page state, no Streamlit.
+
+Every text that came from a log passes `label`: Plotly reads HTML-like tags in labels. Colour is never alone: layers carry
+their word in the bar or the cell, a pattern beside the colour, and each page puts the numbers in a table beside the chart.
+"""
+
+from __future__ import annotations
+
+import html
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import UTC, datetime, tzinfo
+from typing import TYPE_CHECKING, Any
+
+import plotly.graph_objects as go
+
+from dashboard import words
+from parsers import Layer, Outcome
+
+if TYPE_CHECKING:
+    from dashboard.workspace import DeploymentRow, LadderCell, TimeCell
+
+MOST_ROUTES = 12
+_LONGEST_LABEL = 48
+_MARGIN = {"l": 8, "r": 8, "t": 28, "b": 8}
+_INK = {False: "#1F2328", True: "#ECEEF1"}
+_LINE = {False: "#C9CDD3", True: "#4A4F57"}
+
+
+def label(text: str | None, longest: int = _LONGEST_LABEL) -> str:
+    """A log's text as a Plotly label: control characters shown, tags escaped, cut to `longest` characters."""
+    shown = words.visible(text or "")
+    cut = shown if len(shown) <= longest else shown[: longest - 1] + "…"
+    return html.escape(cut).replace("$", "&#36;")
+
+
+def failures_by_revision(cells: Sequence[LadderCell], *, dark: bool) -> go.Figure:
+    """Refused and failed requests a revision, stacked by the layer that refused, in the order of the ladder."""
+    revisions = sorted({cell.revision for cell in cells})
+    counts = _sum(((cell.revision, str(cell.layer)), cell.requests) for cell in cells)
+    figure = _figure(dark=dark, height=300)
+    for layer in _layers_of(cells):
+        values = [counts.get((revision, layer), 0) for revision in revisions]
+        figure.add_trace(_stack([str(revision) for revision in revisions], values, layer, text=True))
+    figure.update_layout(barmode="stack", bargap=0.35, legend=_legend(), yaxis_title="requests")
+    figure.update_xaxes(type="category", title="revision")
+    return figure
+
+
+def failures_over_time(cells: Sequence[TimeCell], marks: Iterable[tuple[int, int]], zone: tzinfo, *, dark: bool) -> go.Figure:
+    """Failures by time, stacked by layer; `marks` are (started ms, revision): the deployments, as dotted lines with names."""
+    buckets = sorted({cell.bucket_ms for cell in cells})
+    width = min((after - before for before, after in zip(buckets, buckets[1:], strict=False)), default=60_000)
+    counts = _sum(((cell.bucket_ms, str(cell.layer or Layer.UNKNOWN)), cell.requests) for cell in cells)
+    figure = _figure(dark=dark, height=280)
+    for layer in _layers_of(cells):
+        inside = [bucket for bucket in buckets if counts.get((bucket, layer))]
+        trace = _stack([_iso(bucket, zone) for bucket in inside], [counts[(bucket, layer)] for bucket in inside], layer)
+        figure.add_trace(trace.update(width=width))
+    for at_ms, revision in marks:
+        _add_mark(figure, _iso(at_ms, zone), str(revision), dark=dark)
+    figure.update_layout(barmode="stack", legend=_legend(), yaxis_title="requests")
+    figure.update_xaxes(type="date")
+    return figure
+
+
+def rate_by_revision(rows: Sequence[DeploymentRow], *, dark: bool) -> go.Figure:
+    """Share of requests answered 400, a point a deployment with its 95 % interval; without requests there is no point."""
+    known = [row for row in sorted(rows, key=_age) if row.requests]
+    shares = [row.refused_400 / row.requests for row in known]
+    names = _deployment_names(known)
+    figure = _figure(dark=dark, height=300)
+    figure.add_trace(
+        go.Scatter(
+            x=names,
+            y=[round(share, 4) for share in shares],
+            mode="markers",
+            showlegend=False,
+            marker={"size": 11, "color": words.LAYER_COLOURS[Layer.ORM]},
+            error_y={
+                "type": "data",
+                "symmetric": False,
+                "thickness": 2,
+                "width": 8,
+                "array": [round(row.high_400 - share, 4) for row, share in zip(known, shares, strict=True)],
+                "arrayminus": [round(share - row.low_400, 4) for row, share in zip(known, shares, strict=True)],
+            },
+            customdata=[words.share(row.refused_400, row.requests, row.low_400, row.high_400) for row in known],
+            hovertemplate="%{x}: %{customdata}<extra></extra>",
+        )
+    )
+    figure.update_xaxes(type="category", title="revision")
+    figure.update_yaxes(tickformat=".0%", rangemode="tozero", title="answered 400")
+    return figure
+
+
+def ladder_map(cells: Sequence[LadderCell], *, dark: bool, routes: Sequence[tuple[str, str]] | None = None) -> go.Figure:
+    """Endpoint by revision: the layer that refused most there, by word, colour and count."""
+    chosen = list(routes or worst_routes(cells))
+    revisions = sorted({cell.revision for cell in cells})
+    best = _dominating(cells)
+    colours = [words.LAYER_COLOURS[layer] for layer in words.LADDER]
+    levels: list[list[float | None]] = []
+    texts: list[list[str]] = []
+    for route in chosen:
+        inside = [best.get((*route, revision)) for revision in revisions]
+        levels.append([None if cell is None else words.LADDER.index(str(cell.layer)) for cell in inside])
+        texts.append(["" if cell is None else f"{cell.layer}<br>{cell.requests} of {cell.answered or '?'}" for cell in inside])
+    figure = _figure(dark=dark, height=90 + 46 * max(1, len(chosen)))
+    figure.add_trace(
+        go.Heatmap(
+            z=levels,
+            x=[str(revision) for revision in revisions],
+            y=[label(f"{method} {route}") for method, route in chosen],
+            text=texts,
+            hovertemplate="%{y}<br>revision %{x}<br>%{text}<extra></extra>",
+            zmin=-0.5,
+            zmax=len(colours) - 0.5,
+            colorscale=_steps(colours),
+            showscale=False,
+            xgap=3,
+            ygap=3,
+        )
+    )
+    _write_cells(figure, chosen, revisions, levels, texts)
+    figure.update_xaxes(type="category", side="top", title="")
+    figure.update_yaxes(autorange="reversed", automargin=True, type="category")
+    return figure
+
+
+def ladder_rungs(cells: Sequence[LadderCell], *, dark: bool) -> go.Figure:
+    """One endpoint's ladder: rungs from the door to the database, a column a revision, refused requests in the cell."""
+    revisions = sorted({cell.revision for cell in cells})
+    layers = _layers_of(cells)
+    counts = _sum(((str(cell.layer), cell.revision), cell.requests) for cell in cells)
+    grid = [[counts.get((layer, revision)) for revision in revisions] for layer in layers]
+    figure = _figure(dark=dark, height=80 + 38 * max(1, len(layers)))
+    figure.add_trace(
+        go.Heatmap(
+            z=grid,
+            x=[str(revision) for revision in revisions],
+            y=layers,
+            xgap=3,
+            ygap=3,
+            showscale=False,
+            colorscale=[[0, "#3B2A20"], [1, "#D55E00"]] if dark else [[0, "#FDE9DC"], [1, "#D55E00"]],
+            zmin=0,
+            hovertemplate="revision %{x}: %{z} refused by %{y}<extra></extra>",
+            text=[["" if value is None else str(value) for value in row] for row in grid],
+            texttemplate="%{text}",
+            textfont={"size": 14},
+        )
+    )
+    figure.update_xaxes(type="category", side="top", title="")
+    figure.update_yaxes(autorange="reversed", automargin=True, type="category")
+    return figure
+
+
+def migration_grid(rows: Sequence[DeploymentRow], *, dark: bool) -> go.Figure:
+    """Tool by deployment: the worst outcome among its tasks, by sign, word, code and colour."""
+    ordered = sorted(rows, key=_age)
+    tools = sorted({str(run.tool or "?") for row in ordered for run in row.runs}) or ["no tool seen"]
+    hues: list[words.Hue] = ["gray", "blue", "yellow", "orange", "red"]
+    levels, texts = [], []
+    for tool in tools:
+        cells = [_grid_cell(row, tool) for row in ordered]
+        levels.append([hues.index(sign.hue) for sign, _ in cells])
+        texts.append([f"{sign.label}<br>{label(code, 24)}" for sign, code in cells])
+    figure = _figure(dark=dark, height=80 + 56 * len(tools))
+    figure.add_trace(
+        go.Heatmap(
+            z=levels,
+            x=_deployment_names(ordered),
+            y=[label(tool) for tool in tools],
+            text=texts,
+            texttemplate="%{text}",
+            zmin=-0.5,
+            zmax=4.5,
+            colorscale=_steps([words.PAIRS[hue][1 if dark else 0][1] for hue in hues]),
+            showscale=False,
+            xgap=4,
+            ygap=4,
+            hovertemplate="revision %{x}, %{y}: %{text}<extra></extra>",
+            textfont={"color": _INK[dark], "size": 13},
+        )
+    )
+    figure.update_xaxes(type="category", side="top", title="")
+    figure.update_yaxes(autorange="reversed", automargin=True, type="category")
+    return figure
+
+
+def worst_routes(cells: Sequence[LadderCell]) -> list[tuple[str, str]]:
+    """At most twelve (method, route), the most refusals first; of equal ones in the order of the alphabet."""
+    counts = _sum(((cell.method or "", cell.route or ""), cell.requests * _weight(cell)) for cell in cells)
+    return sorted(counts, key=lambda route: (-counts[route], route))[:MOST_ROUTES]
+
+
+def _weight(cell: LadderCell) -> float:
+    """What a door refuses (no token, no such route) says little about a deployment."""
+    return 0.01 if cell.layer in (Layer.AUTH, Layer.ROUTING, Layer.RATE_LIMIT) else 1
+
+
+def _dominating(cells: Sequence[LadderCell]) -> dict[tuple[str, str, int], LadderCell]:
+    best: dict[tuple[str, str, int], LadderCell] = {}
+    for cell in sorted(cells, key=lambda cell: (cell.requests, str(cell.layer))):
+        best[(cell.method or "", cell.route or "", cell.revision)] = cell
+    return best
+
+
+def _grid_cell(row: DeploymentRow, tool: str) -> tuple[words.Sign, str]:
+    runs = [run for run in row.runs if str(run.tool or "?") == tool]
+    if not runs:
+        return words.sign_of(words.OUTCOMES, row.migration_outcome if not row.runs else Outcome.NOT_SEEN), ""
+    signs = [words.sign_of(words.OUTCOMES, run.outcome) for run in runs]
+    hues: list[words.Hue] = ["red", "orange", "yellow", "gray", "blue"]
+    codes = dict.fromkeys(code for run in runs if (code := run.error_code or run.implied_code))
+    return min(signs, key=lambda sign: hues.index(sign.hue)), ", ".join(codes)
+
+
+def _write_cells(
+    figure: go.Figure,
+    routes: Sequence[tuple[str, str]],
+    revisions: Sequence[int],
+    levels: list[list[float | None]],
+    texts: list[list[str]],
+) -> None:
+    """Words in the cells, dark on bright layers and white on dark ones: a heat map has one text colour only."""
+    for row, _ in enumerate(routes):
+        for column, revision in enumerate(revisions):
+            level = levels[row][column]
+            if level is not None:
+                ink = ink_on(words.LAYER_COLOURS[words.LADDER[int(level)]])
+                figure.add_annotation(
+                    x=str(revision), y=row, text=texts[row][column], showarrow=False, font={"color": ink, "size": 12}
+                )
+
+
+def ink_on(colour: str) -> str:
+    """Black or white, whichever has the better contrast on a colour."""
+    return "#000000" if contrast("#000000", colour) >= contrast("#FFFFFF", colour) else "#FFFFFF"
+
+
+def contrast(one: str, other: str) -> float:
+    """WCAG 2 contrast ratio of two `#RRGGBB` colours. https://www.w3.org/TR/WCAG22/#dfn-contrast-ratio"""
+    bright, dim = sorted((_luminance(one), _luminance(other)), reverse=True)
+    return (bright + 0.05) / (dim + 0.05)
+
+
+def _luminance(colour: str) -> float:
+    parts = [int(colour[start : start + 2], 16) / 255 for start in (1, 3, 5)]
+    linear = [part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in parts]
+    return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+
+
+def _stack(x: list[str], y: list[int], layer: str, *, text: bool = False) -> go.Bar:
+    colour = words.LAYER_COLOURS[layer]
+    most = max(y, default=0)
+    inside = [f"{layer} {value}" if value and value * 8 >= most else "" for value in y] if text else None
+    return go.Bar(
+        x=x,
+        y=y,
+        name=layer,
+        text=inside,
+        textposition="inside",
+        insidetextanchor="middle",
+        textangle=0,
+        marker={
+            "color": colour,
+            "pattern": {
+                "shape": words.LAYER_PATTERNS.get(layer, ""),
+                "size": 7,
+                "solidity": 0.12,
+                "bgcolor": colour,
+                "fgcolor": "rgba(0,0,0,0.25)",
+            },
+        },
+        textfont={"color": ink_on(colour), "size": 12},
+        hovertemplate="%{x}: %{y} by " + layer + "<extra></extra>",
+    )
+
+
+def _add_mark(figure: go.Figure, at: str, name: str, *, dark: bool) -> None:
+    figure.add_vline(x=at, line={"dash": "dot", "width": 1.5, "color": _INK[dark]})
+    figure.add_annotation(
+        x=at, yref="paper", y=1.0, yanchor="bottom", text=name, showarrow=False, font={"size": 12, "color": _INK[dark]}
+    )
+
+
+def _figure(*, dark: bool, height: int) -> go.Figure:
+    figure = go.Figure()
+    figure.update_layout(
+        template=go.layout.Template(),
+        height=height,
+        margin=_MARGIN,
+        paper_bgcolor="rgba(0,0,0,0)",
+        plot_bgcolor="rgba(0,0,0,0)",
+        font={"color": _INK[dark], "size": 13},
+        hovermode="closest",
+        dragmode=False,
+        uniformtext={"minsize": 11, "mode": "hide"},
+    )
+    figure.update_xaxes(showgrid=False, linecolor=_LINE[dark], fixedrange=True, automargin=True)
+    figure.update_yaxes(gridcolor=_LINE[dark], gridwidth=1, zeroline=False, fixedrange=True, automargin=True)
+    return figure
+
+
+def _legend() -> dict[str, Any]:
+    return {"orientation": "h", "yanchor": "bottom", "y": 1.04, "x": 0, "traceorder": "normal"}
+
+
+def _layers_of(cells: Iterable[LadderCell | TimeCell]) -> list[str]:
+    present = {str(cell.layer or Layer.UNKNOWN) for cell in cells}
+    return [layer for layer in words.LADDER if layer in present]
+
+
+def _sum(pairs: Iterable[tuple[Any, float]]) -> dict[Any, Any]:
+    total: dict[Any, Any] = defaultdict(int)
+    for key, count in pairs:
+        total[key] += count
+    return dict(total)
+
+
+def _steps(colours: Sequence[str]) -> list[list[Any]]:
+    """A colour scale of equal flat steps, one a colour."""
+    size = len(colours)
+    return [[edge / size, colour] for number, colour in enumerate(colours) for edge in (number, number + 1)]
+
+
+def _deployment_names(rows: Sequence[DeploymentRow]) -> list[str]:
+    """The revision; a revision deployed twice gets its start beside it, for an axis needs different names."""
+    revisions = [row.deployment.revision for row in rows]
+    return [
+        str(row.deployment.revision)
+        if revisions.count(row.deployment.revision) == 1
+        else f"{row.deployment.revision} · {words.moment(row.deployment.started_ms, UTC)[5:16]}"
+        for row in rows
+    ]
+
+
+def _age(row: DeploymentRow) -> tuple[int, str]:
+    deployment = row.deployment
+    return (deployment.started_ms or deployment.created_ms or 0, deployment.deployment_id)
+
+
+def _iso(timestamp_ms: int, zone: tzinfo) -> str:
+    return datetime.fromtimestamp(timestamp_ms / 1000, UTC).astimezone(zone).strftime("%Y-%m-%d %H:%M:%S")
+
+
+def layer_counts(cells: Iterable[LadderCell]) -> Mapping[tuple[int, str], int]:
+    """(revision, layer) -> refused requests: the numbers behind `failures_by_revision`."""
+    return _sum(((cell.revision, str(cell.layer)), cell.requests) for cell in cells)

@@ -1,0 +1,131 @@
+"""Starting the dashboard: Streamlit's settings from `streamlit_config.toml`, and no open door by accident.
+
+Streamlit can't be told the name of a configuration file, so its options are handed over here (`st.App(...).run(config=...)`).
+An address that other machines reach is refused unless somebody signs in (OpenID Connect), a proxy that authenticates is
+declared, or the danger is accepted in so many words.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import os
+import tomllib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from dashboard.shipped import shipped
+from parsers import errors
+
+ALLOW_VARIABLE = "TRIAGE_DASHBOARD_ALLOW"
+_SECRETS = (Path(".streamlit") / "secrets.toml", Path.home() / ".streamlit" / "secrets.toml")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Exposure:
+    """Where to listen and who may come in.
+
+    `public_hosts` are the host names that browsers use (against DNS rebinding); `allow` the e-mail addresses or `@domains` that
+    may sign in; `behind_proxy` declares a proxy that authenticates; `open_to_anyone` accepts the danger.
+    """
+
+    host: str = "127.0.0.1"
+    port: int = 8501
+    public_hosts: tuple[str, ...] = ()
+    allow: tuple[str, ...] = ()
+    behind_proxy: bool = False
+    open_to_anyone: bool = False
+
+
+def serve(exposure: Exposure, *, secrets: Mapping[str, Any] | None = None, headless: bool = True) -> None:
+    """Serve until stopped. Raises UsageError before anything listens when the address would be open to anyone."""
+    signs_in = has_sign_in(secrets)
+    check(exposure, signs_in=signs_in)
+    import streamlit as st
+
+    if signs_in:
+        os.environ[ALLOW_VARIABLE] = ",".join(exposure.allow)
+    script = Path(__file__).with_name("app.py")
+    st.App(script).run(config=options(exposure, headless=headless))
+
+
+def check(exposure: Exposure, *, signs_in: bool) -> None:
+    """Raises UsageError unless the address is this machine's own, or somebody keeps the door."""
+    if is_loopback(exposure.host) or exposure.open_to_anyone or exposure.behind_proxy:
+        return
+    if not signs_in:
+        raise errors.UsageError(
+            f"{exposure.host} can be reached by other machines, and nobody would have to sign in",
+            hint="set up sign-in (pip install 'ecs-log-triage[auth]' and an [auth] section in .streamlit/secrets.toml), or declare the proxy "
+            "that authenticates with --behind-proxy, or accept the danger with --open-to-anyone",
+        )
+    if not exposure.allow:
+        raise errors.UsageError(
+            "sign-in is set up, but anybody with an account at the provider could come in",
+            hint="say who may: --allow you@example.com or --allow @example.com (more than once if you like)",
+        )
+
+
+def is_loopback(host: str) -> bool:
+    """Whether only this machine reaches an address. A name counts as loopback only if it is `localhost`."""
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host.strip("[]")).is_loopback
+    except ValueError:
+        return False
+
+
+def has_sign_in(secrets: Mapping[str, Any] | None = None) -> bool:
+    """Whether OpenID Connect is configured for Streamlit: an [auth] section with a cookie secret and a provider."""
+    auth = (secrets if secrets is not None else _secrets()).get("auth", {})
+    if not isinstance(auth, Mapping) or not auth.get("cookie_secret") or not auth.get("redirect_uri"):
+        return False
+    providers = [auth, *(value for value in auth.values() if isinstance(value, Mapping))]
+    return any(provider.get("client_id") and provider.get("server_metadata_url") for provider in providers)
+
+
+def _secrets() -> dict[str, Any]:
+    for path in _SECRETS:
+        try:
+            return tomllib.loads(path.read_text("utf-8"))
+        except OSError:
+            continue
+        except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+            raise errors.UsageError(f"{path} can't be read: {type(error).__name__}", hint="mend or remove the file") from error
+    return {}
+
+
+def options(exposure: Exposure, *, headless: bool = True) -> dict[str, Any]:
+    """The shipped file as Streamlit's flat option names, with this address."""
+    flat = flatten(tomllib.loads(shipped("streamlit_config.toml").read_text("utf-8")))
+    hosts = [*flat.get("server.allowedHosts", []), *exposure.public_hosts]
+    if not is_loopback(exposure.host) and not exposure.public_hosts:
+        hosts.append("*") if exposure.behind_proxy or exposure.open_to_anyone else None
+    return flat | {
+        "server.address": exposure.host,
+        "server.port": exposure.port,
+        "server.allowedHosts": list(dict.fromkeys(hosts)),
+        "server.headless": headless,
+    }
+
+
+def flatten(tree: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    """`{"theme": {"dark": {"textColor": "#fff"}}}` -> `{"theme.dark.textColor": "#fff"}`; lists stay lists."""
+    flat: dict[str, Any] = {}
+    for key, value in tree.items():
+        name = f"{prefix}.{key}" if prefix else key
+        if isinstance(value, Mapping):
+            flat |= flatten(value, name)
+        else:
+            flat[name] = value
+    return flat
+
+
+def may_enter(email: str | None, allow: Sequence[str]) -> bool:
+    """Whether a signed-in address is on the list: itself, or its `@domain`. An empty list lets nobody in."""
+    if not email or email.count("@") != 1:
+        return False
+    address = email.strip().lower()
+    return any(address == rule.lower() if not rule.startswith("@") else address.endswith(rule.lower()) for rule in allow if rule)

@@ -1,0 +1,221 @@
+"""The blocks that pages share. Log text goes through `log_text`, `st.text` and table cells only: never Markdown, never HTML."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+import plotly.graph_objects as go
+import streamlit as st
+
+from dashboard import tables, words
+from dashboard.views.frame import Frame
+from parsers import MigrationRun, Reason, ReasonCode, Verdict
+
+if TYPE_CHECKING:
+    from dashboard.state import ViewState
+
+NEEDED = words.Sign(word="needed", glyph="?", icon=":material/help:", hue="gray")
+_CRITICAL = {
+    ReasonCode.MIGRATION_FAILED,
+    ReasonCode.MIGRATION_FAILED_CONTINUED,
+    ReasonCode.CRASH_LOOP,
+    ReasonCode.MIGRATION_SUSPECT,
+    ReasonCode.STARTUP_FAILED,
+    ReasonCode.ROLLED_BACK,
+    ReasonCode.NEVER_RAN,
+    ReasonCode.MIGRATION_STUCK,
+    ReasonCode.MIGRATION_PENDING,
+}
+_ASKS = {
+    ReasonCode.LOGS_MISSING,
+    ReasonCode.NOT_SETTLED,
+    ReasonCode.UNATTRIBUTED,
+    ReasonCode.TOO_FEW_REQUESTS,
+    ReasonCode.IN_PROGRESS,
+    ReasonCode.LINES_MAY_BE_LOST,
+    ReasonCode.CONTROLLER_NOT_JUDGED,
+    ReasonCode.MIGRATION_NOT_SEEN,
+    ReasonCode.MIGRATION_UNPROVEN,
+    ReasonCode.CONTRADICTION,
+}
+_CHART = {"displayModeBar": False, "responsive": True, "scrollZoom": False, "doubleClick": False}
+
+
+def badge(sign: words.Sign, suffix: str = "") -> None:
+    """A state as icon, word and colour; `suffix` is ours, never log text."""
+    st.badge(f"{sign.word}{suffix}", icon=sign.icon, color=sign.hue)
+
+
+def log_text(text: str, *, gutter: bool = False) -> None:
+    """Log text, copyable, as it is: control characters shown. With `gutter` each line begins with our own `-` or `|`."""
+    st.code(words.visible(text), language="diff" if gutter else None, wrap_lines=True)
+
+
+def plain(text: str) -> None:
+    """One line of words that may quote a log."""
+    st.text(words.visible(text))
+
+
+def empty(text: str, *commands: str) -> None:
+    """An empty state: what would fill it, and what to type."""
+    st.info(text, icon=":material/hourglass_empty:")
+    for command in commands:
+        st.code(command, language="bash")
+
+
+def chart(figure: go.Figure, *, key: str, alt: str) -> None:
+    st.plotly_chart(figure, key=key, alt=alt, config=_CHART, theme=None)
+
+
+def table(
+    frame: Frame,
+    rows: pd.DataFrame,
+    *,
+    key: str,
+    alt: str,
+    opens: bool = False,
+    config: dict[str, Any] | None = None,
+    height: int | None = None,
+) -> int | None:
+    """A table; with `opens` its rows can be chosen, and the chosen row's number is the answer."""
+    shown = tables.painted(rows.head(tables.MOST_ROWS), dark=frame.dark)
+    options: dict[str, Any] = {"hide_index": True, "alt": alt, "column_config": config or {}, "height": height or "auto"}
+    if not opens:
+        st.dataframe(shown, key=f"{key}-{frame.version}", **options)
+        return None
+    event = st.dataframe(shown, key=f"{key}-{frame.version}", on_select="rerun", selection_mode="single-row", **options)
+    chosen: list[int] = list(event["selection"]["rows"])
+    return chosen[0] if chosen and chosen[0] < len(rows) else None
+
+
+def as_table(frame: Frame, rows: pd.DataFrame, *, key: str, alt: str) -> None:
+    """The numbers of a chart, drawn only when asked for."""
+    drawer = st.expander("The numbers as a table", key=f"drawer-{key}", on_change="rerun", icon=":material/table_rows:")
+    if drawer.open:
+        with drawer:
+            table(frame, rows, key=key, alt=alt)
+
+
+def download(rows: pd.DataFrame, name: str) -> None:
+    """The table as CSV, safe against formulas; made only when clicked."""
+    st.download_button(
+        "CSV",
+        data=lambda: tables.csv_bytes(rows.map(lambda cell: " ".join(map(str, cell)) if isinstance(cell, list) else cell)),
+        file_name=f"{name}.csv",
+        mime="text/csv",
+        icon=":material/download:",
+        on_click="ignore",
+        key=f"csv-{name}",
+        help="Cells that a spreadsheet would compute get a leading apostrophe",
+    )
+
+
+def sparkline(label: str, help_text: str, *, top: float | None = None) -> Any:
+    return st.column_config.BarChartColumn(label, help=help_text, y_min=0, y_max=top)
+
+
+def reasons(verdict: Verdict, *, most: int) -> None:
+    """Why, the worst first: icon, word and colour, then the reason; then what is missing."""
+    for reason in verdict.reasons[:most]:
+        with line():
+            badge(severity_of(reason))
+            plain(reason.text)
+    for need in verdict.needed[:most]:
+        with line():
+            badge(NEEDED)
+            plain(need)
+
+
+def line() -> Any:
+    """Things side by side, wrapping on a narrow screen."""
+    return st.container(horizontal=True, vertical_alignment="center", gap="small")
+
+
+def severity_of(reason: Reason) -> words.Sign:
+    """How a reason is signed: what is broken, what is missing."""
+    if reason.code in _CRITICAL:
+        return words.SEVERITIES["critical"]
+    return words.UNKNOWN if reason.code in _ASKS else words.SEVERITIES["error"]
+
+
+def transcript(run: MigrationRun, frame: Frame) -> None:
+    """A run's lines with their times; the lines that prove the outcome start with a minus and are red."""
+    lines = [
+        f"{'-' if line.guilty else '|'} {words.clock(line.timestamp_ms, frame.zone)}  {words.visible(line.text)}"
+        for line in run.transcript
+    ]
+    log_text("\n".join(_indented(lines)) if lines else "No lines were kept of this run.", gutter=True)
+
+
+def _indented(lines: Sequence[str]) -> list[str]:
+    """A record of many lines keeps its first line's mark, so that none of its lines can pretend to be another event."""
+    return [line.replace("\n", f"\n{line[0]}           ") for line in lines]
+
+
+def run_headline(run: MigrationRun) -> None:
+    """Outcome, code, exit code, and whether the application went on: one line of badges, then the task."""
+    sign = words.sign_of(words.OUTCOMES, run.outcome)
+    with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+        badge(sign)
+        if run.application_continued:
+            badge(words.Sign(word="application continued", glyph="▲", icon=":material/warning:", hue="orange"))
+        badge(words.sign_of(words.CONFIDENCES, run.confidence), " evidence")
+        plain(run_words(run))
+
+
+def run_words(run: MigrationRun) -> str:
+    """`prisma · P3005 · exit code 1 · 34 migrations found · task d64f…`."""
+    code = run.error_code or (f"{run.implied_code} (implied)" if run.implied_code else None)
+    parts = [
+        run.tool or "tool unknown",
+        code,
+        None if run.exit_code is None else f"exit code {run.exit_code}",
+        None if run.migrations_found is None else f"{run.migrations_found} migrations found",
+        None if run.applied_count is None else f"{run.applied_count} applied",
+        f"task {run.stream.task_id or run.stream.log_stream or '?'}",
+    ]
+    return " · ".join(part for part in parts if part)
+
+
+def share(
+    frame: Frame,
+    state: ViewState,
+    *,
+    markdown: str,
+    key: str,
+    command: str | None = None,
+    console: str | None = None,
+    extra: Callable[[], None] | None = None,
+) -> None:
+    """Copy the link, the Markdown, the `aws` command; open the console at that instant."""
+    box = st.popover("Share", icon=":material/share:", key=f"share-{key}", on_change="rerun")
+    if not box.open:
+        return
+    with box:
+        st.caption("Link to exactly this view")
+        st.code(frame.url(state), language=None, wrap_lines=True)
+        st.caption("As Markdown, redacted")
+        st.code(markdown, language=None, wrap_lines=True, height=220)
+        if command:
+            st.caption("The same lines with the AWS CLI (shown, never run)")
+            st.code(command, language="bash", wrap_lines=True)
+        if console:
+            st.link_button("Open in the CloudWatch console", console, icon=":material/open_in_new:")
+        if extra:
+            extra()
+
+
+def choose(label: str, options: Sequence[str], *, key: str, help_text: str | None = None) -> str | None:
+    """One of our own words, kept in the URL under `key`; None: any."""
+    return st.selectbox(
+        label,
+        list(options),
+        index=None,
+        key=key,
+        bind="query-params",
+        placeholder="any",
+        help=help_text,
+        width=190,
+    )

@@ -1,0 +1,182 @@
+"""Deployment: what changed, and what was the first bad thing?"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import streamlit as st
+
+from dashboard import sharing, tables, words
+from dashboard.views import blocks, remedy
+from dashboard.views.frame import Frame
+from parsers import DeploymentTask, MigrationRun, Reason
+
+if TYPE_CHECKING:
+    from dashboard.state import ViewState
+    from dashboard.workspace import Comparison, DeploymentRow, TimelineStep
+
+TITLE, PATH, ICON = "Deployment", "deployment", ":material/deployed_code:"
+
+_STEP_ICONS = {
+    "registered": "description",
+    "created": "add_circle",
+    "started": "play_circle",
+    "migrate": "database",
+    "listening": "hearing",
+    "healthy": "monitor_heart",
+    "first_failure": "error",
+    "finished": "flag",
+    "superseded": "skip_next",
+}
+
+
+def page(frame: Frame) -> None:
+    rows = frame.deployments()
+    row = chosen(frame, rows)
+    if row is None:
+        blocks.empty(
+            "This deployment is not in the store, or not in this window. Read its logs with Refresh, or widen the window under View."
+        )
+        return
+    state = frame.state.only_frame().with_(deployment=row.deployment.deployment_id)
+    _choice(frame, rows, row)
+    _verdict(frame, row, state)
+    _timeline(frame, row)
+    _migrations(frame, row)
+    _changes(frame, row, state)
+
+
+def chosen(frame: Frame, rows: list[DeploymentRow]) -> DeploymentRow | None:
+    """The deployment that the URL names; the newest when it names none."""
+    if frame.state.deployment is None:
+        return rows[0] if rows else None
+    return next((row for row in rows if row.deployment.deployment_id == frame.state.deployment), None)
+
+
+def _choice(frame: Frame, rows: list[DeploymentRow], row: DeploymentRow) -> None:
+    with st.container(horizontal=True, gap="small"):
+        for other in rows[:12]:
+            sign = words.sign_of(words.VERDICTS, other.verdict.verdict)
+            state = frame.state.only_frame().with_(deployment=other.deployment.deployment_id)
+            here = other.deployment.deployment_id == row.deployment.deployment_id
+            if here:
+                blocks.badge(sign, f" {other.deployment.revision}")
+            else:
+                frame.link("deployment", state, f"{other.deployment.revision}", icon=sign.icon)
+
+
+def _verdict(frame: Frame, row: DeploymentRow, state: ViewState) -> None:
+    this = row.deployment
+    with st.container(border=True, gap="small"):
+        with st.container(horizontal=True, vertical_alignment="center"):
+            blocks.badge(words.sign_of(words.VERDICTS, row.verdict.verdict))
+            st.markdown(f"### Deployment {this.revision}")
+            blocks.plain(
+                f"commit {this.commit or '?'} · started {frame.moment(this.started_ms)} · ECS says {this.ecs_status or '?'} · {this.service}"
+            )
+            blocks.share(frame, state, markdown=sharing.deployment(row, frame.url(state)), key="deployment")
+        for reason in row.verdict.reasons:
+            _reason(frame, reason)
+        for need in row.verdict.needed:
+            with blocks.line():
+                blocks.badge(blocks.NEEDED)
+                blocks.plain(need)
+        for task in this.tasks:
+            blocks.plain(task_words(task))
+        st.caption(
+            f"400s: {words.share(row.refused_400, row.requests, row.low_400, row.high_400)} · other 4xx: "
+            f"{max(0, row.refused_4xx - row.refused_400)} · 5xx: {row.failed_5xx} · aborted: {row.aborted} · judged on logs complete to "
+            f"{frame.moment(row.verdict.complete_to_ms)}"
+        )
+
+
+def _reason(frame: Frame, reason: Reason) -> None:
+    with blocks.line():
+        blocks.badge(blocks.severity_of(reason))
+        blocks.plain(reason.text)
+        finding = frame.finding(reason.finding_id) if reason.finding_id else None
+        if finding is not None and reason.run_id is None:
+            state = frame.state.only_frame().with_(fingerprint=finding.fingerprint)
+            frame.link("failure", state, "the lines that prove it", icon=":material/arrow_forward:")
+
+
+def task_words(task: DeploymentTask) -> str:
+    """`task d64f… · migration failed P3005, the application continued · ready · attribution exact`."""
+    continued = ", the application continued" if task.application_continued else ""
+    ready = {True: "ready", False: "never ready", None: "ready: ?"}[task.ready]
+    parts = [
+        f"task {task.task_id}",
+        f"migration {task.migration_outcome} {task.error_code or ''}".strip() + continued,
+        ready,
+        None if task.exit_code is None else f"exit code {task.exit_code}",
+        task.stopped_reason,
+        f"attribution {task.confidence}",
+    ]
+    return " · ".join(part for part in parts if part)
+
+
+def _timeline(frame: Frame, row: DeploymentRow) -> None:
+    steps = sorted(
+        (step for step in frame.timeline(row.deployment.deployment_id) if step.at_ms is not None),
+        key=lambda step: step.at_ms or 0,
+    )
+    if not steps:
+        return
+    st.markdown("#### Timeline")
+    with st.grid(columns="auto", min_column_width=122, gap="xsmall"):
+        for before, step in zip([None, *steps], steps, strict=False):
+            _step(frame, step, before)
+
+
+def _step(frame: Frame, step: TimelineStep, before: TimelineStep | None) -> None:
+    icon = _STEP_ICONS.get(step.kind, "circle")
+    bad = step.kind == "first_failure" or "failed" in step.text.lower()
+    with st.container(border=True, gap="xxsmall", height="stretch"):
+        st.badge(step.kind.replace("_", " "), icon=f":material/{icon}:", color="red" if bad else "gray")
+        blocks.plain(words.clock(step.at_ms, frame.zone))
+        later = "" if before is None else f"+{words.gap((step.at_ms or 0) - (before.at_ms or 0))}"
+        st.caption(later or words.moment(step.at_ms, frame.zone)[:10])
+
+
+def _migrations(frame: Frame, row: DeploymentRow) -> None:
+    st.markdown("#### Migration")
+    if not row.runs:
+        sign = words.sign_of(words.OUTCOMES, row.migration_outcome)
+        blocks.badge(sign)
+        blocks.plain("No migration run was seen in the logs of this deployment's tasks.")
+        return
+    for run in row.runs:
+        run_block(frame, run)
+
+
+def run_block(frame: Frame, run: MigrationRun) -> None:
+    """One run: what happened, the lines, and what to do."""
+    blocks.run_headline(run)
+    blocks.transcript(run, frame)
+    remedy.card(run)
+
+
+def _changes(frame: Frame, row: DeploymentRow, state: ViewState) -> None:
+    change = frame.comparison(row.deployment.deployment_id)
+    st.markdown("#### Against the deployment before")
+    if change is None or not any((change.new, change.worse, change.gone, change.same)):
+        blocks.empty("Nothing to compare: no failure was seen in this deployment nor in the one before.")
+        return
+    st.caption(change_words(change))
+    rows, groups = tables.comparison(change, frame.names())
+    picked = blocks.table(
+        frame,
+        rows,
+        key=f"changes-{row.deployment.deployment_id}",
+        alt="Kinds of failure, new, worse, gone and same",
+        opens=True,
+        config={"by deployment": blocks.sparkline("by deployment", "Requests, oldest deployment first")},
+    )
+    if picked is not None:
+        frame.go("failure", state.with_(deployment=None, fingerprint=groups[picked].fingerprint))
+
+
+def change_words(change: Comparison) -> str:
+    """`0 new · 0 worse · 1 gone · 4 same`; what is gone is no success by itself."""
+    text = f"{len(change.new)} new · {len(change.worse)} worse · {len(change.gone)} gone · {len(change.same)} same"
+    return text + ("; gone means not seen any more, not proven fixed" if change.gone else "")

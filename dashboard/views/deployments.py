@@ -1,0 +1,123 @@
+"""Deployments, the landing page: which deployment, how bad, since when?"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import streamlit as st
+
+from dashboard import charts, tables, words
+from dashboard.views import blocks
+from dashboard.views.frame import Frame
+from parsers import VerdictValue
+
+if TYPE_CHECKING:
+    from dashboard.workspace import DeploymentRow
+
+TITLE, PATH, ICON = "Deployments", "deployments", ":material/rocket_launch:"
+_CHARTS = ("by revision", "over time", "400s with interval")
+
+
+def page(frame: Frame) -> None:
+    rows = frame.deployments()
+    if not rows:
+        blocks.empty("No deployment lies in this window. Widen it under View, or read more logs with Refresh.")
+        return
+    _headline(frame, rows)
+    _table(frame, rows)
+    _charts(frame, rows)
+
+
+def _headline(frame: Frame, rows: list[DeploymentRow]) -> None:
+    newest = rows[0]
+    state = frame.state.only_frame().with_(deployment=newest.deployment.deployment_id)
+    with st.container(border=True, gap="small"):
+        with st.container(horizontal=True, vertical_alignment="center"):
+            blocks.badge(words.sign_of(words.VERDICTS, newest.verdict.verdict))
+            st.markdown(f"### Deployment {newest.deployment.revision}")
+            blocks.plain(since(rows, frame))
+        blocks.reasons(newest.verdict, most=3)
+        frame.link("deployment", state, f"Open deployment {newest.deployment.revision}", icon=":material/arrow_forward:")
+
+
+def since(rows: list[DeploymentRow], frame: Frame) -> str:
+    """`commit c3a7950, started …; FAIL since deployment 46 (…), 5 in a row`: since when is it as bad as now?"""
+    newest = rows[0]
+    text = f"commit {newest.deployment.commit or '?'}, started {frame.moment(newest.deployment.started_ms)}"
+    streak = 0
+    while streak < len(rows) and rows[streak].verdict.verdict == newest.verdict.verdict:
+        streak += 1
+    if streak < 2 or newest.verdict.verdict == VerdictValue.PASS:
+        return text
+    first = rows[streak - 1].deployment
+    return f"{text}; {newest.verdict.verdict} since deployment {first.revision} ({frame.moment(first.started_ms)}), {streak} in a row"
+
+
+def _table(frame: Frame, rows: list[DeploymentRow]) -> None:
+    frame_of_rows = tables.deployments(rows, frame.zone)
+    with st.container(horizontal=True, vertical_alignment="bottom", horizontal_alignment="distribute"):
+        st.markdown("#### All deployments")
+        blocks.download(frame_of_rows, "deployments")
+    chosen = blocks.table(
+        frame,
+        frame_of_rows,
+        key="deployments",
+        alt="Deployments, newest first, with verdict, migrations and requests",
+        opens=True,
+    )
+    if chosen is not None:
+        frame.go("deployment", frame.state.only_frame().with_(deployment=rows[chosen].deployment.deployment_id))
+    with st.container(horizontal=True, gap="small"):
+        for row in rows[:12]:
+            state = frame.state.only_frame().with_(deployment=row.deployment.deployment_id)
+            sign = words.sign_of(words.VERDICTS, row.verdict.verdict)
+            frame.link("deployment", state, f"{row.deployment.revision} {sign.word}", icon=sign.icon)
+
+
+def _charts(frame: Frame, rows: list[DeploymentRow]) -> None:
+    with st.container(horizontal=True, vertical_alignment="bottom", horizontal_alignment="distribute"):
+        st.markdown("#### Failures")
+        shown = st.segmented_control(
+            "Failures chart",
+            _CHARTS,
+            default=_CHARTS[0],
+            required=True,
+            key="chart",
+            bind="query-params",
+            label_visibility="collapsed",
+        )
+    if shown == "over time":
+        _over_time(frame, rows)
+    elif shown == "400s with interval":
+        blocks.chart(
+            charts.rate_by_revision(rows, dark=frame.dark),
+            key="rate",
+            alt="Share of requests answered 400 by revision, with its 95 percent interval",
+        )
+        st.caption("A point is the measured share, the bar its 95 % interval: few requests make a long bar.")
+    else:
+        _by_revision(frame)
+
+
+def _by_revision(frame: Frame) -> None:
+    cells = frame.ladder(frame.filters())
+    if not cells:
+        blocks.empty("No refused or failed request in this window: nothing to draw.")
+        return
+    figure = charts.failures_by_revision(cells, dark=frame.dark)
+    blocks.chart(figure, key="by-revision", alt="Refused and failed requests by revision, stacked by the layer that refused")
+    blocks.as_table(
+        frame, tables.layers_by_revision(cells), key="layers", alt="Refused and failed requests by revision and layer"
+    )
+
+
+def _over_time(frame: Frame, rows: list[DeploymentRow]) -> None:
+    cells = frame.failures_over_time(frame.filters())
+    if not cells:
+        blocks.empty("No failure in this window: nothing to draw.")
+        return
+    marks = [
+        (start, row.deployment.revision) for row in rows if (start := row.deployment.started_ms or row.deployment.created_ms)
+    ]
+    figure = charts.failures_over_time(cells, marks, frame.zone, dark=frame.dark)
+    blocks.chart(figure, key="over-time", alt="Failures over time, stacked by layer, with the deployments as dotted lines")

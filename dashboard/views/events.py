@@ -1,0 +1,128 @@
+"""Events: the redacted records around a finding, with the deployments inside the list."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from dashboard import tables, words
+from dashboard.state import ViewState, route_id
+from dashboard.views import blocks, console, failures
+from dashboard.views.frame import Frame
+from parsers import Finding
+
+TITLE, PATH, ICON = "Events", "events", ":material/list_alt:"
+_LINES = (20, 50, 100)
+
+
+def page(frame: Frame) -> None:
+    finding = frame.finding(frame.state.finding) if frame.state.finding else None
+    if frame.state.finding and finding is None:
+        blocks.empty(
+            "This event is not kept any more (the newest 20 of each kind and deployment are). Its kind may still be listed."
+        )
+    if finding is not None:
+        _around(frame, finding)
+    else:
+        _listing(frame)
+
+
+def _listing(frame: Frame) -> None:
+    st.markdown("### Events that matter")
+    state = failures.filters(frame)
+    _excluded(frame, state)
+    found = frame.findings(failures.wanted(frame, state), tables.MOST_ROWS)  # type: ignore[arg-type]
+    found = [one for one in found if _shown(one, state)]
+    if not found:
+        blocks.empty("No event matches. Take a filter away, or widen the window under View.")
+        return
+    listing, order = tables.findings_with_marks(found, marks(frame), frame.zone)
+    picked = blocks.table(
+        frame, listing, key="events", alt="Events that matter, newest first, with deployments between them", opens=True
+    )
+    blocks.download(listing, "events")
+    chosen = order[picked] if picked is not None and picked < len(order) else None
+    if chosen is not None:
+        frame.go("events", frame.state.only_frame().with_(finding=chosen.id, excluded=state.excluded))
+
+
+def marks(frame: Frame) -> list[tuple[int, str]]:
+    """(started ms, `deployment 50 (c3a7950) started`) of every deployment in view."""
+    return [
+        (start, f"deployment {row.deployment.revision} ({row.deployment.commit or '?'}) started")
+        for row in frame.deployments()
+        if (start := row.deployment.started_ms or row.deployment.created_ms)
+    ]
+
+
+def _shown(one: Finding, state: ViewState) -> bool:
+    same_route = state.route is None or state.route == route_id(one.method, one.route)
+    return one.fingerprint not in state.excluded and same_route
+
+
+def _excluded(frame: Frame, state: ViewState) -> None:
+    """The filters that no widget shows, each with a way out."""
+    with st.container(horizontal=True, gap="small"):
+        for fingerprint in state.excluded:
+            rest = tuple(one for one in state.excluded if one != fingerprint)
+            frame.link("events", state.with_(excluded=rest), f"without {fingerprint}", icon=":material/close:")
+        if state.route:
+            frame.link("events", state.with_(route=None), "one endpoint only", icon=":material/close:")
+        if state.fingerprint:
+            frame.link("events", state.with_(fingerprint=None), f"only {state.fingerprint}", icon=":material/close:")
+
+
+def _around(frame: Frame, finding: Finding) -> None:
+    state = frame.state
+    back = state.with_(finding=None)
+    with st.container(horizontal=True, vertical_alignment="center"):
+        frame.link("events", back, "All events", icon=":material/arrow_back:")
+        blocks.badge(words.sign_of(words.SEVERITIES, finding.severity))
+        st.markdown(f"**{frame.moment(finding.timestamp_ms, millis=True)}**")
+        command, url = console.links(finding)
+        lines = [f"{frame.moment(line.timestamp_ms, millis=True)}  {line.text}" for line in finding.evidence]
+        from dashboard import sharing
+
+        blocks.share(frame, state, markdown=sharing.fence("\n".join(lines)), key="event", command=command, console=url)
+    blocks.plain(finding.title)
+    _one_click(frame, finding)
+    size = st.segmented_control(
+        "records around it",
+        _LINES,
+        default=_LINES[0],
+        required=True,
+        key="lines",
+        bind="query-params",
+    )
+    around = frame.context(finding.id, int(size or _LINES[0]))
+    if not around:
+        blocks.empty("The records around it can't be read again: their source is not at hand. What was kept of this event:")
+        blocks.log_text("\n".join(lines))
+        return
+    blocks.table(
+        frame,
+        tables.context(around, frame.zone),
+        key=f"context-{finding.id}",
+        alt="Records around this event, in order",
+        config={"": st.column_config.TextColumn(width=32), "time": st.column_config.TextColumn(width=190)},
+    )
+    evidence = [
+        f"{words.clock(line.timestamp_ms, frame.zone)}  {words.visible(line.text)}" for line in around if line.is_evidence
+    ]
+    blocks.log_text("\n".join(evidence))
+
+
+def _one_click(frame: Frame, finding: Finding) -> None:
+    """Filter for, exclude: one click each."""
+    base = frame.state.with_(finding=None)
+    with st.container(horizontal=True, gap="small"):
+        frame.link("events", base.with_(fingerprint=finding.fingerprint), "Only this kind", icon=":material/filter_alt:")
+        without = (*base.excluded, finding.fingerprint)
+        frame.link("events", base.with_(excluded=without), "Without this kind", icon=":material/filter_alt_off:")
+        if finding.route:
+            route = route_id(finding.method, finding.route)
+            frame.link("events", base.with_(route=route), "Only this endpoint", icon=":material/filter_alt:")
+        if finding.layer:
+            frame.link("events", base.with_(layer=finding.layer), "Only this layer", icon=":material/filter_alt:")
+        frame.link(
+            "failure", base.only_frame().with_(fingerprint=finding.fingerprint), "This kind's page", icon=":material/bug_report:"
+        )

@@ -1,0 +1,144 @@
+"""Failure: one fingerprint's own page. What is it, who is hit, since which deployment, and the lines that prove it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import streamlit as st
+
+from dashboard import sharing, tables, words
+from dashboard.state import route_id
+from dashboard.views import blocks, console
+from dashboard.views.frame import Frame
+from parsers import Finding
+
+if TYPE_CHECKING:
+    from dashboard.state import ViewState
+    from dashboard.workspace import FailureGroup
+
+TITLE, PATH, ICON = "Failure", "failure", ":material/bug_report:"
+
+
+def page(frame: Frame) -> None:
+    fingerprint = frame.state.fingerprint
+    group = frame.failure(fingerprint) if fingerprint else None
+    if group is None:
+        blocks.empty("No failure of this fingerprint is in the store. The list of failures has those that are.")
+        frame.link("failures", frame.state.only_frame(), "All failures", icon=":material/arrow_back:")
+        return
+    example = sample(group, frame.state.finding)
+    _head(frame, group, example)
+    left, right = st.columns([2, 3], gap="medium")
+    with left:
+        _where(frame, group)
+    with right:
+        _sample(frame, group, example)
+    _next(frame, group, example)
+
+
+def sample(group: FailureGroup, finding_id: str | None) -> Finding | None:
+    """The example that the URL names, else the newest."""
+    named = next((one for one in group.examples if one.id == finding_id), None)
+    return named or (group.examples[0] if group.examples else None)
+
+
+def _head(frame: Frame, group: FailureGroup, example: Finding | None) -> None:
+    state = frame.state.only_frame().with_(fingerprint=group.fingerprint, finding=frame.state.finding)
+    refused = f"Refused by {group.layer}" if group.layer else str(group.category).replace("_", " ").capitalize()
+    with st.container(border=True, gap="small"):
+        with st.container(horizontal=True, vertical_alignment="center"):
+            blocks.badge(words.sign_of(words.SEVERITIES, group.severity))
+            st.markdown(f"### {refused}")
+            command, url = console.links(example)
+            blocks.share(
+                frame,
+                state,
+                markdown=sharing.failure(group, example, frame.names(), frame.url(state)),
+                key="failure",
+                command=command,
+                console=url,
+            )
+        blocks.plain(group.title)
+        blocks.plain(summary(group, frame.names()))
+        st.caption(
+            f"fingerprint {group.fingerprint} · first seen {frame.moment(group.first_ms)} · last seen {frame.moment(group.last_ms)}"
+        )
+
+
+def summary(group: FailureGroup, names: dict[str, str]) -> str:
+    """`109 requests of 7 clients in deployments 49, 50 · POST /… · P2011 / 23502 · fields appointmentId`."""
+    seen = tables.deployments_of(group, names)
+    parts = [
+        f"{words.requests(group.requests)} of {group.clients or '?'} clients" if group.requests else None,
+        f"in deployments {seen}" if seen else None,
+        f"{group.method or ''} {group.route}".strip() if group.route else None,
+        f"status {group.status}" if group.status else None,
+        tables.code_of(group) or None,
+        f"fields {words.listed(group.fields)}" if group.fields else None,
+    ]
+    return " · ".join(part for part in parts if part)
+
+
+def _where(frame: Frame, group: FailureGroup) -> None:
+    st.markdown("#### By deployment")
+    import pandas as pd
+
+    rows = pd.DataFrame(
+        [
+            {"revision": name, "requests": group.by_deployment.get(identifier, 0)}
+            for identifier, name in reversed(frame.names().items())
+        ]
+    )
+    top = max(group.by_deployment.values(), default=1)
+    blocks.table(
+        frame,
+        rows,
+        key=f"where-{group.fingerprint}",
+        alt="Requests of this failure by revision",
+        config={"requests": st.column_config.ProgressColumn("requests", format="%d", min_value=0, max_value=max(1, top))},
+    )
+    if group.fields:
+        st.markdown("#### Fields")
+        blocks.plain("\n".join(group.fields[:40]))
+
+
+def _sample(frame: Frame, group: FailureGroup, example: Finding | None) -> None:
+    st.markdown("#### One redacted sample, all its records folded")
+    if example is None:
+        blocks.empty("No example is kept any more: counts outlive examples (the newest 20 of each kind and deployment are kept).")
+        return
+    lines = [f"{words.clock(line.timestamp_ms, frame.zone)}  {words.visible(line.text)}" for line in example.evidence]
+    blocks.log_text("\n".join(lines))
+    blocks.plain(proof(example))
+    state = frame.state.only_frame().with_(finding=example.id)
+    frame.link("events", state, "The records around it", icon=":material/arrow_forward:")
+    others = [one for one in group.examples if one.id != example.id][:5]
+    if others:
+        with st.container(horizontal=True, gap="small"):
+            for one in others:
+                frame.link(
+                    "failure", frame.state.with_(finding=one.id), frame.moment(one.timestamp_ms), icon=":material/history:"
+                )
+
+
+def proof(example: Finding) -> str:
+    """How we know: which rule, how many log events, how the cause was tied to its request, on which task."""
+    parts = [
+        f"rule {example.rule_id}",
+        f"{example.events} log events folded into this one",
+        f"cause tied to its request by {example.cause_link}" if example.cause_link else None,
+        f"task {example.stream.task_id or example.stream.log_stream or '?'}",
+        f"request id {example.request_id}" if example.request_id else None,
+    ]
+    return " · ".join(part for part in parts if part)
+
+
+def _next(frame: Frame, group: FailureGroup, example: Finding | None) -> None:
+    del example
+    base = frame.state.only_frame()
+    with st.container(horizontal=True, gap="small"):
+        if group.route:
+            same: ViewState = base.with_(route=route_id(group.method, group.route))
+            frame.link("ladder", same, "This endpoint's ladder", icon=":material/stairs:")
+            frame.link("requests", same, "This endpoint's requests", icon=":material/swap_vert:")
+        frame.link("failures", base, "All failures", icon=":material/arrow_back:")

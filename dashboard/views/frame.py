@@ -1,0 +1,175 @@
+"""What every page is given: the workspace's answers (cached until the store changes), the view's state, zone and theme."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, tzinfo
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlencode
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+import streamlit as st
+
+from dashboard import words
+from dashboard.state import ViewState, route_id
+from dashboard.workspace import Filters, Window
+
+if TYPE_CHECKING:
+    from streamlit.navigation.page import StreamlitPage
+
+    from dashboard.refresh import Refresh
+    from dashboard.workspace import (
+        Comparison,
+        ContextLine,
+        DeploymentRow,
+        FailureGroup,
+        FieldRow,
+        LadderCell,
+        RouteRow,
+        SourceRow,
+        TimeCell,
+        TimelineStep,
+        Workspace,
+    )
+    from parsers import Finding, MigrationRun, UnexplainedGroup
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Frame:
+    """Read-only. `version` is the store's at the beginning of this run: one page never mixes two states of the store."""
+
+    workspace: Workspace
+    state: ViewState
+    zone: tzinfo
+    dark: bool
+    version: int
+    pages: Mapping[str, StreamlitPage] = field(default_factory=dict)
+    refresh: Refresh | None = None
+    open_workspace: Callable[[], Workspace] | None = None
+
+    def _ask(self, question: str, *arguments: Any) -> Any:
+        return _answer(self.workspace, id(self.workspace), self.version, question, repr(arguments), arguments)
+
+    def deployments(self) -> list[DeploymentRow]:
+        rows: list[DeploymentRow] = self._ask("deployments", self.state.service)
+        return [row for row in rows if self._inside(row)]
+
+    def _inside(self, row: DeploymentRow) -> bool:
+        """Whether a deployment's time touches the window."""
+        start = row.deployment.started_ms or row.deployment.created_ms or 0
+        end = row.deployment.superseded_ms
+        after_end = self.state.end_ms is not None and start >= self.state.end_ms
+        before_start = self.state.start_ms is not None and end is not None and end <= self.state.start_ms
+        return not after_end and not before_start
+
+    def filters(self, **changes: Any) -> Filters:
+        """The state's filters as the store takes them; `method` and `route` stand for the state's route id."""
+        state = self.state
+        given: dict[str, Any] = {
+            "service": state.service,
+            "revision": state.revision,
+            "deployment_id": state.deployment,
+            "category": state.category,
+            "layer": state.layer,
+            "severity": state.severity,
+            "status": state.status,
+            "window": Window(start_ms=state.start_ms, end_ms=state.end_ms),
+        }
+        return Filters(**(given | changes))
+
+    def services(self) -> list[str]:
+        return self._ask("services")  # type: ignore[no-any-return]
+
+    def timeline(self, deployment_id: str) -> list[TimelineStep]:
+        return self._ask("timeline", deployment_id)  # type: ignore[no-any-return]
+
+    def comparison(self, deployment_id: str) -> Comparison | None:
+        return self._ask("comparison", deployment_id)  # type: ignore[no-any-return]
+
+    def migration_runs(self, filters: Filters) -> list[MigrationRun]:
+        return self._ask("migration_runs", filters)  # type: ignore[no-any-return]
+
+    def failures(self, filters: Filters) -> list[FailureGroup]:
+        return self._ask("failures", filters)  # type: ignore[no-any-return]
+
+    def failure(self, fingerprint: str) -> FailureGroup | None:
+        return self._ask("failure", fingerprint)  # type: ignore[no-any-return]
+
+    def ladder(self, filters: Filters) -> list[LadderCell]:
+        return self._ask("ladder", filters)  # type: ignore[no-any-return]
+
+    def requests(self, filters: Filters) -> list[RouteRow]:
+        return self._ask("requests", filters)  # type: ignore[no-any-return]
+
+    def failures_over_time(self, filters: Filters) -> list[TimeCell]:
+        return self._ask("failures_over_time", filters, 60)  # type: ignore[no-any-return]
+
+    def fields(self, filters: Filters) -> list[FieldRow]:
+        return self._ask("fields", filters)  # type: ignore[no-any-return]
+
+    def findings(self, filters: Filters, limit: int) -> list[Finding]:
+        return self._ask("findings", filters, limit)  # type: ignore[no-any-return]
+
+    def finding(self, identifier: str) -> Finding | None:
+        return self._ask("finding", identifier)  # type: ignore[no-any-return]
+
+    def context(self, finding_id: str, lines: int = 20) -> list[ContextLine]:
+        return self._ask("context", finding_id, lines)  # type: ignore[no-any-return]
+
+    def sources(self) -> list[SourceRow]:
+        return self._ask("sources")  # type: ignore[no-any-return]
+
+    def unexplained(self) -> list[UnexplainedGroup]:
+        return self._ask("unexplained")  # type: ignore[no-any-return]
+
+    def freshness(self) -> int | None:
+        return self._ask("freshness")  # type: ignore[no-any-return]
+
+    def names(self) -> dict[str, str]:
+        """Deployment id -> its revision as text, oldest first: the order of every sparkline."""
+        rows = sorted(self.deployments(), key=lambda row: row.deployment.started_ms or row.deployment.created_ms or 0)
+        return {row.deployment.deployment_id: str(row.deployment.revision) for row in rows}
+
+    def endpoint(self, endpoints: list[tuple[str, str]]) -> tuple[str, str] | None:
+        """The (method, route) that the state's route id names, if it is among these."""
+        return next((one for one in endpoints if route_id(*one) == self.state.route), None)
+
+    def moment(self, timestamp_ms: int | None, *, millis: bool = False) -> str:
+        return words.moment(timestamp_ms, self.zone, millis=millis)
+
+    def link(self, page: str, state: ViewState, label: str, *, icon: str | None = None) -> None:
+        """A link to another page that keeps service, window and zone."""
+        if page in self.pages:
+            st.page_link(self.pages[page], label=label, icon=icon, query_params=state.parameters())
+
+    def go(self, page: str, state: ViewState) -> None:
+        st.switch_page(self.pages[page], query_params=state.parameters())
+
+    def url(self, state: ViewState) -> str:
+        """The address of this page in this state, as another machine would open it."""
+        query = urlencode(state.parameters(), doseq=True)
+        base = (st.context.url or "").split("?", 1)[0]
+        return f"{base}?{query}" if query else base
+
+
+@st.cache_resource(max_entries=512, show_spinner=False)
+def _answer(_workspace: Any, _identity: int, version: int, question: str, arguments: str, _arguments: tuple[Any, ...]) -> Any:
+    """An answer, shared by all sessions: nobody may change it. `version` and `arguments` are its key."""
+    del version, arguments
+    return getattr(_workspace, question)(*_arguments)
+
+
+def browser_zone(choice: str) -> tzinfo:
+    """UTC, or the zone that the browser says it is in; UTC when it says nothing that is known here."""
+    name = st.context.timezone if choice == "local" else None
+    if not name:
+        return UTC
+    try:
+        return ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        return UTC
+
+
+def is_dark() -> bool:
+    return getattr(st.context.theme, "type", None) == "dark"

@@ -1,0 +1,76 @@
+"""Layer ladder: which layer refuses which endpoint, under which revision? Five deployments of one bug at a glance."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import streamlit as st
+
+from dashboard import charts, tables, words
+from dashboard.state import route_id
+from dashboard.views import blocks
+from dashboard.views.frame import Frame
+
+if TYPE_CHECKING:
+    from dashboard.workspace import LadderCell
+
+TITLE, PATH, ICON = "Layer ladder", "ladder", ":material/stairs:"
+
+
+def page(frame: Frame) -> None:
+    st.markdown("### Layer ladder")
+    cells = frame.ladder(frame.filters())
+    if not cells:
+        blocks.empty("No request was refused in this window: the ladder has no rung to show.")
+        return
+    routes = charts.worst_routes(cells)
+    endpoint = frame.endpoint(sorted({(cell.method or "", cell.route or "") for cell in cells}))
+    if endpoint is None:
+        _overview(frame, cells, routes)
+    else:
+        _one(frame, [cell for cell in cells if (cell.method or "", cell.route or "") == endpoint], endpoint)
+
+
+def _overview(frame: Frame, cells: list[LadderCell], routes: list[tuple[str, str]]) -> None:
+    worst = [cell for cell in cells if (cell.method or "", cell.route or "") == routes[0]]
+    blocks.plain(story(worst, routes[0]))
+    blocks.chart(
+        charts.ladder_map(cells, dark=frame.dark),
+        key="ladder-map",
+        alt="Endpoints by revision; each cell names the layer that refused most requests there",
+    )
+    st.caption("A cell names the layer that refused most; refused of answered. Choose an endpoint for all its rungs.")
+    endpoints = _endpoints(cells, routes)
+    picked = blocks.table(
+        frame, tables.endpoints(cells, endpoints), key="ladder", alt="Endpoints with refused requests by layer", opens=True
+    )
+    if picked is not None:
+        frame.go("ladder", frame.state.with_(route=route_id(*endpoints[picked])))
+
+
+def _endpoints(cells: list[LadderCell], first: list[tuple[str, str]]) -> list[tuple[str, str]]:
+    rest = {(cell.method or "", cell.route or "") for cell in cells} - set(first)
+    return (first + sorted(rest))[: tables.MOST_ROWS]
+
+
+def _one(frame: Frame, cells: list[LadderCell], endpoint: tuple[str, str]) -> None:
+    frame.link("ladder", frame.state.with_(route=None), "All endpoints", icon=":material/arrow_back:")
+    blocks.plain(story(cells, endpoint))
+    blocks.chart(
+        charts.ladder_rungs(cells, dark=frame.dark),
+        key="rungs",
+        alt="Refused requests of one endpoint: layers from the door to the database, by revision",
+    )
+    listing = tables.ladder(cells)
+    blocks.table(frame, listing, key="rungs", alt="Refused requests of this endpoint by revision and layer")
+    blocks.download(listing, "ladder")
+
+
+def story(cells: list[LadderCell], endpoint: tuple[str, str]) -> str:
+    """`POST /…: 46 validation (48) → 47 business_rule (63) → …`: which layer refuses most, revision by revision."""
+    steps = []
+    for revision in sorted({cell.revision for cell in cells}):
+        inside = [cell for cell in cells if cell.revision == revision]
+        most = max(inside, key=lambda cell: (cell.requests, words.LADDER.index(str(cell.layer))))
+        steps.append(f"{revision} {most.layer} ({most.requests})")
+    return f"{' '.join(endpoint).strip()}: " + " → ".join(steps)

@@ -1,0 +1,43 @@
+"""The newcomer's first screen: no data yet, and which of three things to do."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from dashboard.views import blocks
+
+_WAYS = (
+    (
+        "Look at the sample",
+        "Five captured deployments of one bug; nothing leaves this machine.",
+        "triage demo",
+        ":material/science:",
+    ),
+    (
+        "Read log files",
+        "JSON lines, `aws logs tail` text, exports, plain text; a folder with ecs.json beside them is best.",
+        "triage fetch --from ./logs",
+        ":material/folder_open:",
+    ),
+    (
+        "Read from AWS",
+        "Read-only: log events and ECS descriptions, with your own credentials and profile.",
+        "triage fetch --cluster NAME --service NAME --profile NAME --since 1d",
+        ":material/cloud:",
+    ),
+)
+
+
+def page() -> None:
+    st.markdown("### Nothing was read yet")
+    blocks.plain(
+        "Each deployment of an ECS service gets a verdict from its logs alone. Choose where logs come from; this page fills by itself."
+    )
+    for column, (title, text, command, icon) in zip(st.columns(3, gap="medium"), _WAYS, strict=True):
+        with column.container(border=True):
+            st.markdown(f"#### {icon} {title}")
+            st.caption(text)
+            st.code(command, language="bash", wrap_lines=True)
+    st.caption(
+        "No credentials yet? `aws sso login --profile NAME` or `aws configure`, then `triage doctor` says what is missing."
+    )
