@@ -20,7 +20,10 @@ MAX_SILENCE_MS = 2_000
 
 HARD_START = re.compile(
     r'^(?:\{"|\S{1,60} \S{1,60} \S{1,60} \[\d|(?:TRACE|DEBUG|INFO|WARN|ERROR|FATAL)\b|\[?\d{4}-\d\d-\d\d[T ]\d\d:\d\d'
-    r'|(?:GET|POST|PUT|PATCH|DELETE|HEAD|OPTIONS) /|\[Nest\]|\[GIN\])'
+    r'|(?:GET|POST|PUT|PATCH|DELETE|HEAD|OPTIONS) /|\[Nest\]|\[GIN\]'
+    # indented steps of migration tools, each a record of its own: Django, Sqitch, Laravel, Atlas
+    r'|[ \t]+(?:(?:Una|A)pplying [\w.]+\.\.\.|No migrations to apply|[+-] \S+ \.\. |\d{4}_\d\d_\d\d_\d{6}_\w+ \.+ '
+    r"|INFO  |ERROR  |-- (?:migrating|ok|error)\b))"
 )
 _SERVER_LOG_DETAIL = re.compile(r"\b(?:DETAIL|HINT|STATEMENT|CONTEXT|QUERY|LOCATION):  ")
 _CONTINUATION = re.compile(
@@ -45,7 +48,7 @@ _PYDANTIC_HEAD = re.compile(r"\b\d{1,4} validation errors? for ")
 _PYDANTIC_FIELD = re.compile(r"^[\w.\-\[\]> ]{1,160}$")
 _OPENING = re.compile(r"[{\[(][ \t]*$")
 _NODE_HEAD = re.compile(r"^(?:/|file:///|node:|[A-Z]:\\)[^\s:]{1,300}:\d{1,7}$")
-_ERROR_HEAD_EMPTY = re.compile(r"(?:Error|Exception): *$")
+_ERROR_HEAD_EMPTY = re.compile(r"(?:(?:Error|Exception):|external connector error) *$")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
