@@ -29,6 +29,7 @@ MAX_OPENINGS = 10_000
 CHATTER = 200                        # plain records kept after a mark: the transcript's lines between the marks
 
 CountKey = tuple[int, str, str, int, bool, bool]
+OrderKey = tuple[int, int, str, int]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,6 +53,7 @@ class StreamReading:
     marked: bool = False                       # a mark was seen
     chatter_left: int = CHATTER                # plain records that the next stretch may still keep
     gaps: tuple[tuple[int, int], ...] = ()
+    first_key: OrderKey = (0, 0, "", 0)        # of the first event: where the stretch stands in its stream
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -190,6 +192,7 @@ def read_stream(reader: Reader, stream: StreamKey, events: Sequence[Event]) -> S
         access_lines=worker.access_lines,
         marked=worker.marked,
         chatter_left=worker.chatter_left,
+        first_key=order_key(events[0]) if events else (0, 0, "", 0),
     )
 
 
@@ -230,11 +233,9 @@ def _numbered_block(numbered: Sequence[tuple[int, Event]], block: Block) -> tupl
 
 
 def merge(reader: Reader, a: StreamReading, b: StreamReading) -> StreamReading:
-    """Two stretches of one stream that do not overlap, the earlier first whatever the order of the arguments."""
+    """Two neighbouring stretches of one stream, the earlier first."""
     if a.events == 0 or b.events == 0:
         return replace(a if b.events == 0 else b, gaps=tuple(sorted({*a.gaps, *b.gaps})))
-    if (b.first_ms or 0, b.last_ms or 0) < (a.first_ms or 0, a.last_ms or 0):
-        a, b = b, a
     shift = a.last_ms_events if a.last_ms == b.first_ms else 0
     b = _shifted(b, shift) if shift else b
     joint = (*a.tail, *b.head)
@@ -279,7 +280,16 @@ def merge(reader: Reader, a: StreamReading, b: StreamReading) -> StreamReading:
         marked=worker.marked or b.marked,
         chatter_left=b.chatter_left if b.marked else worker.chatter_left,
         gaps=tuple(sorted({*a.gaps, *b.gaps})),
+        first_key=a.first_key,
     )
+
+
+def joined(reader: Reader, some: Iterable[StreamReading]) -> StreamReading:
+    """The stretches of one stream (they must not overlap) as one."""
+    first, *rest = sorted(some, key=lambda one: one.first_key)
+    for one in rest:
+        first = merge(reader, first, one)
+    return first
 
 
 def _shifted(b: StreamReading, shift: int) -> StreamReading:
@@ -342,14 +352,19 @@ class StreamFold:
 class Reading:
     """What was read of all streams. Findings, runs, counts and coverage are folded from it, never stored in it."""
 
-    streams: Mapping[StreamKey, StreamReading]
+    parts: Mapping[StreamKey, tuple[StreamReading, ...]]
     reader: Reader
 
     def __add__(self, other: Reading) -> Reading:
-        merged = dict(self.streams)
-        for stream, one in other.streams.items():
-            merged[stream] = merge(self.reader, merged[stream], one) if stream in merged else one
-        return Reading(streams=merged, reader=self.reader)
+        """Both readings, in any order: the stretches of a stream are joined in their own order when they are looked at."""
+        parts = dict(self.parts)
+        for stream, some in other.parts.items():
+            parts[stream] = (*parts.get(stream, ()), *some)
+        return Reading(parts=parts, reader=self.reader)
+
+    @cached_property
+    def streams(self) -> Mapping[StreamKey, StreamReading]:
+        return {stream: joined(self.reader, some) for stream, some in sorted(self.parts.items())}
 
     @cached_property
     def folds(self) -> Mapping[StreamKey, StreamFold]:
@@ -394,20 +409,37 @@ class Reading:
         )
 
 
-def fold_stream(reader: Reader, one: StreamReading) -> StreamFold:
-    """Runs and failed requests of one stream; its open ends are read as if nothing came before or after."""
+def sealed(reader: Reader, one: StreamReading) -> StreamReading:
+    """The stretch with its raw ends read as if nothing came before or after: redacted throughout, so it may be stored."""
+    if not one.head and not one.tail:
+        return one
     worker = StreamReader(reader, one.stream)
     for part in (one.head, one.tail):
         for item in frame(iter(part), reader.opens):
             worker.take(item.record() if isinstance(item, Block) else item)
-    facts = sorted((*one.facts, *worker.facts), key=lambda fact: (fact.timestamp_ms, fact.seq))
     counts: dict[CountKey, int] = defaultdict(int, one.counts)
     for key, count in worker.counts.items():
         counts[key] += count
+    return replace(
+        one,
+        facts=tuple(sorted((*one.facts, *worker.facts), key=lambda fact: (fact.timestamp_ms, fact.seq))),
+        counts=dict(counts),
+        openings=(*one.openings, *worker.openings.values(), *worker.anonymous),
+        head=(),
+        tail=(),
+        access_lines=one.access_lines + worker.access_lines,
+        marked=one.marked or worker.marked,
+    )
+
+
+def fold_stream(reader: Reader, one: StreamReading) -> StreamFold:
+    """Runs and failed requests of one stream; its open ends are read as if nothing came before or after."""
+    one = sealed(reader, one)
+    facts, access_lines = one.facts, one.access_lines
+    counts: dict[CountKey, int] = defaultdict(int, one.counts)
     for fact in facts:
         if fact.access is not None and not fact.access.framework and not fact.access.opening:
             counts[count_key(fact.timestamp_ms, fact.access)] += 1
-    access_lines = one.access_lines + worker.access_lines
     runs = fold_runs(one.stream, facts, reader.rules.tools)
     left = [fact for fact in facts if (fact.timestamp_ms, fact.seq) not in runs.used]
     requests = [fact for fact in left if fact.access is not None or (_is_cause(fact) and not is_lifecycle(fact))]
@@ -441,14 +473,15 @@ def _coverage(one: StreamReading, fold: StreamFold) -> Coverage:
     )
 
 
+def order_key(event: Event) -> OrderKey:
+    """A stream's own order: time, then event id (its numeric order is the API's), then place in its file."""
+    event_id = event.event_id or ""
+    return (event.timestamp_ms, int(event_id) if event_id.isascii() and event_id.isdigit() else 0, event.file or "", event.line or 0)
+
+
 def in_order(events: Iterable[Event]) -> list[Event]:
-    """A stream's own order: time, then event id (numeric order is the API's), then place in its file; else as given."""
-
-    def key(event: Event) -> tuple[int, int, str, int]:
-        event_id = event.event_id or ""
-        return (event.timestamp_ms, int(event_id) if event_id.isascii() and event_id.isdigit() else 0, event.file or "", event.line or 0)
-
-    return sorted(events, key=key)
+    """The events of one stream, sorted; those that nothing orders stay as given."""
+    return sorted(events, key=order_key)
 
 
 def read(
@@ -459,9 +492,7 @@ def read(
     by_stream: dict[StreamKey, list[Event]] = defaultdict(list)
     for event in events:
         by_stream[event.stream].append(event)
-    return Reading(
-        streams={stream: read_stream(reader, stream, in_order(some)) for stream, some in sorted(by_stream.items())}, reader=reader
-    )
+    return Reading(parts={stream: (read_stream(reader, stream, in_order(some)),) for stream, some in sorted(by_stream.items())}, reader=reader)
 
 
-__all__ = ["Reader", "Reading", "StreamReading", "in_order", "merge", "read", "read_stream", "reads_like_error"]
+__all__ = ["Reader", "Reading", "StreamReading", "in_order", "merge", "read", "read_stream", "reads_like_error", "sealed"]
