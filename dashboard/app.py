@@ -5,13 +5,14 @@ Streamlit runs this file from the top at every interaction; `triage dashboard` s
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import streamlit as st
 
 from dashboard import words
 from dashboard.refresh import Refresh
+from dashboard.running import current, may_enter
 from dashboard.state import ZONES, ViewState, read_state, read_time
 from dashboard.views import (
     blocks,
@@ -28,6 +29,7 @@ from dashboard.views import (
     welcome,
 )
 from dashboard.views.frame import Frame, browser_zone, is_dark
+from dashboard.workspace import Workspace
 from parsers import errors
 
 if TYPE_CHECKING:
@@ -35,11 +37,57 @@ if TYPE_CHECKING:
 
     from streamlit.navigation.page import StreamlitPage
 
-    from dashboard.workspace import Workspace
-
 _SHOWN: tuple[Any, ...] = (deployments, deployment, migrations, failures, ladder, requests, fields, events, sources)
 _HIDDEN: tuple[Any, ...] = (failure,)
 _LIVE_S, _BUSY_S = 10, 1
+
+
+def run() -> None:
+    """The script of `triage dashboard`: sign-in where it is set up, the store of the settings in force, one page."""
+    running = current()
+    if running.signs_in and not _let_in(running.allow):
+        return
+    try:
+        workspace = _workspace(repr(running.settings.store))
+    except errors.TriageError as error:
+        _trouble(str(error), error.hint)
+        return
+    main(workspace, _open, _refresh())
+
+
+def _open() -> Workspace:
+    return Workspace.open(current().settings)
+
+
+@st.cache_resource(show_spinner=False)
+def _workspace(store: str) -> Workspace:
+    """One connection for all sessions of this server."""
+    del store
+    return _open()
+
+
+@st.cache_resource(show_spinner=False)
+def _refresh() -> Refresh:
+    """One for all sessions; where the launcher was given logs, it starts to read them with the first page."""
+    refresh = Refresh()
+    if current().reads_at_start:
+        refresh.start(_open)
+    return refresh
+
+
+def _let_in(allow: Sequence[str]) -> bool:
+    """Whether whoever asks has signed in and is on the list; shows the way in, or the refusal."""
+    if not st.user.is_logged_in:
+        st.markdown("### Sign in to see deployments")
+        st.button("Sign in", icon=":material/login:", on_click=st.login, type="primary")
+        return False
+    email = st.user.get("email")
+    if may_enter(email if isinstance(email, str) and st.user.get("email_verified", True) else None, allow):
+        return True
+    st.markdown("### This account may not come in")
+    st.text("It is not on the list that `triage dashboard --allow` was given.")
+    st.button("Sign out", icon=":material/logout:", on_click=st.logout)
+    return False
 
 
 def main(workspace: Workspace, open_workspace: Callable[[], Workspace], refresh: Refresh) -> None:
@@ -184,3 +232,7 @@ def _trouble(message: str, hint: str | None) -> None:
         blocks.plain(message)
         if hint:
             st.code(words.visible(hint), language=None, wrap_lines=True)
+
+
+if __name__ == "__main__":
+    run()

@@ -10,6 +10,7 @@ import html
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime, tzinfo
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 import plotly.graph_objects as go
@@ -50,7 +51,7 @@ def failures_by_revision(cells: Sequence[LadderCell], *, dark: bool) -> go.Figur
 def failures_over_time(cells: Sequence[TimeCell], marks: Iterable[tuple[int, int]], zone: tzinfo, *, dark: bool) -> go.Figure:
     """Failures by time, stacked by layer; `marks` are (started ms, revision): the deployments, as dotted lines with names."""
     buckets = sorted({cell.bucket_ms for cell in cells})
-    width = min((after - before for before, after in zip(buckets, buckets[1:], strict=False)), default=60_000)
+    width = min((after - before for before, after in pairwise(buckets)), default=60_000)
     counts = _sum(((cell.bucket_ms, str(cell.layer or Layer.UNKNOWN)), cell.requests) for cell in cells)
     figure = _figure(dark=dark, height=280)
     for layer in _layers_of(cells):
@@ -99,33 +100,40 @@ def ladder_map(cells: Sequence[LadderCell], *, dark: bool, routes: Sequence[tupl
     chosen = list(routes or worst_routes(cells))
     revisions = sorted({cell.revision for cell in cells})
     best = _dominating(cells)
-    colours = [words.LAYER_COLOURS[layer] for layer in words.LADDER]
-    levels: list[list[float | None]] = []
-    texts: list[list[str]] = []
-    for route in chosen:
-        inside = [best.get((*route, revision)) for revision in revisions]
-        levels.append([None if cell is None else words.LADDER.index(str(cell.layer)) for cell in inside])
-        texts.append(["" if cell is None else f"{cell.layer}<br>{cell.requests} of {cell.answered or '?'}" for cell in inside])
+    grid = [[best.get((*route, revision)) for revision in revisions] for route in chosen]
     figure = _figure(dark=dark, height=90 + 46 * max(1, len(chosen)))
-    figure.add_trace(
-        go.Heatmap(
-            z=levels,
-            x=[str(revision) for revision in revisions],
-            y=[label(f"{method} {route}") for method, route in chosen],
-            text=texts,
-            hovertemplate="%{y}<br>revision %{x}<br>%{text}<extra></extra>",
-            zmin=-0.5,
-            zmax=len(colours) - 0.5,
-            colorscale=_steps(colours),
-            showscale=False,
-            xgap=3,
-            ygap=3,
+    for ink in ("#000000", "#FFFFFF"):
+        figure.add_trace(
+            _map_of_ink(grid, ink, [str(revision) for revision in revisions], [label(f"{m} {r}") for m, r in chosen])
         )
-    )
-    _write_cells(figure, chosen, revisions, levels, texts)
     figure.update_xaxes(type="category", side="top", title="")
     figure.update_yaxes(autorange="reversed", automargin=True, type="category")
     return figure
+
+
+def _map_of_ink(grid: list[list[LadderCell | None]], ink: str, columns: list[str], rows: list[str]) -> go.Heatmap:
+    """The cells whose colour asks for this ink: a heat map has one text colour only, so there are two on each other."""
+    shown = [[cell if cell and ink_on(words.LAYER_COLOURS[str(cell.layer)]) == ink else None for cell in row] for row in grid]
+    colours = [words.LAYER_COLOURS[layer] for layer in words.LADDER]
+    return go.Heatmap(
+        z=[[None if cell is None else words.LADDER.index(str(cell.layer)) for cell in row] for row in shown],
+        x=columns,
+        y=rows,
+        text=[
+            ["" if cell is None else f"{cell.layer}<br>{cell.requests} of {cell.answered or '?'}" for cell in row]
+            for row in shown
+        ],
+        texttemplate="%{text}",  # a label that does not fit is made smaller or left out
+        textfont={"color": ink},
+        hovertemplate="%{y}<br>revision %{x}<br>%{text}<extra></extra>",
+        hoverongaps=False,
+        zmin=-0.5,
+        zmax=len(colours) - 0.5,
+        colorscale=_steps(colours),
+        showscale=False,
+        xgap=3,
+        ygap=3,
+    )
 
 
 def ladder_rungs(cells: Sequence[LadderCell], *, dark: bool) -> go.Figure:
@@ -215,24 +223,6 @@ def _grid_cell(row: DeploymentRow, tool: str) -> tuple[words.Sign, str]:
     hues: list[words.Hue] = ["red", "orange", "yellow", "gray", "blue"]
     codes = dict.fromkeys(code for run in runs if (code := run.error_code or run.implied_code))
     return min(signs, key=lambda sign: hues.index(sign.hue)), ", ".join(codes)
-
-
-def _write_cells(
-    figure: go.Figure,
-    routes: Sequence[tuple[str, str]],
-    revisions: Sequence[int],
-    levels: list[list[float | None]],
-    texts: list[list[str]],
-) -> None:
-    """Words in the cells, dark on bright layers and white on dark ones: a heat map has one text colour only."""
-    for row, _ in enumerate(routes):
-        for column, revision in enumerate(revisions):
-            level = levels[row][column]
-            if level is not None:
-                ink = ink_on(words.LAYER_COLOURS[words.LADDER[int(level)]])
-                figure.add_annotation(
-                    x=str(revision), y=row, text=texts[row][column], showarrow=False, font={"color": ink, "size": 12}
-                )
 
 
 def ink_on(colour: str) -> str:

@@ -7,18 +7,20 @@ declared, or the danger is accepted in so many words.
 
 from __future__ import annotations
 
+import argparse
 import ipaddress
-import os
 import tomllib
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from dashboard.running import Running, hand_over
+from dashboard.settings import Settings, default_store, load_settings
 from dashboard.shipped import shipped
 from parsers import errors
 
-ALLOW_VARIABLE = "TRIAGE_DASHBOARD_ALLOW"
+LOOPBACK, PORT = "127.0.0.1", 8501
 _SECRETS = (Path(".streamlit") / "secrets.toml", Path.home() / ".streamlit" / "secrets.toml")
 
 
@@ -30,24 +32,49 @@ class Exposure:
     may sign in; `behind_proxy` declares a proxy that authenticates; `open_to_anyone` accepts the danger.
     """
 
-    host: str = "127.0.0.1"
-    port: int = 8501
+    host: str = LOOPBACK
+    port: int = PORT
     public_hosts: tuple[str, ...] = ()
     allow: tuple[str, ...] = ()
     behind_proxy: bool = False
     open_to_anyone: bool = False
+    browser: bool = False
 
 
-def serve(exposure: Exposure, *, secrets: Mapping[str, Any] | None = None, headless: bool = True) -> None:
+def serve(options: argparse.Namespace) -> int:
+    """`triage dashboard` and `triage demo`: settings and exposure from the command line, then serve until stopped."""
+    given = vars(options)
+    flags = {key: given.get(key) for key in ("cluster", "service", "region", "profile", "store", "packs", "migrations")}
+    flags["from"] = given.get("sources")
+    if given.get("demo") and not flags["store"]:
+        flags["store"] = default_store().with_name("demo.db")  # the sample never mixes with anybody's own logs
+    serve_settings(load_settings({key: value for key, value in flags.items() if value}), exposure_of(options))
+    return 0
+
+
+def exposure_of(options: argparse.Namespace) -> Exposure:
+    """Where to listen and who may come in, from the command line's words."""
+    given = vars(options)
+    return Exposure(
+        host=given.get("address") or LOOPBACK,
+        port=given.get("port") or PORT,
+        public_hosts=tuple(given.get("public_host") or ()),
+        allow=tuple(given.get("allow") or ()),
+        behind_proxy=bool(given.get("behind_proxy")),
+        open_to_anyone=bool(given.get("open_to_anyone")),
+        browser=not given.get("no_browser", True),
+    )
+
+
+def serve_settings(settings: Settings, exposure: Exposure, *, secrets: Mapping[str, Any] | None = None) -> None:
     """Serve until stopped. Raises UsageError before anything listens when the address would be open to anyone."""
     signs_in = has_sign_in(secrets)
     check(exposure, signs_in=signs_in)
+    reads = bool(settings.sources or settings.cluster)
+    hand_over(Running(settings=settings, allow=exposure.allow, signs_in=signs_in, reads_at_start=reads))
     import streamlit as st
 
-    if signs_in:
-        os.environ[ALLOW_VARIABLE] = ",".join(exposure.allow)
-    script = Path(__file__).with_name("app.py")
-    st.App(script).run(config=options(exposure, headless=headless))
+    st.App(Path(__file__).with_name("app.py"), secrets=dict(secrets) if secrets else None).run(config=streamlit_options(exposure))
 
 
 def check(exposure: Exposure, *, signs_in: bool) -> None:
@@ -57,8 +84,8 @@ def check(exposure: Exposure, *, signs_in: bool) -> None:
     if not signs_in:
         raise errors.UsageError(
             f"{exposure.host} can be reached by other machines, and nobody would have to sign in",
-            hint="set up sign-in (pip install 'ecs-log-triage[auth]' and an [auth] section in .streamlit/secrets.toml), or declare the proxy "
-            "that authenticates with --behind-proxy, or accept the danger with --open-to-anyone",
+            hint="set up sign-in (pip install 'ecs-log-triage[auth]' and an [auth] section in .streamlit/secrets.toml), "
+            "or declare the proxy that authenticates with --behind-proxy, or accept the danger with --open-to-anyone",
         )
     if not exposure.allow:
         raise errors.UsageError(
@@ -97,17 +124,17 @@ def _secrets() -> dict[str, Any]:
     return {}
 
 
-def options(exposure: Exposure, *, headless: bool = True) -> dict[str, Any]:
+def streamlit_options(exposure: Exposure) -> dict[str, Any]:
     """The shipped file as Streamlit's flat option names, with this address."""
     flat = flatten(tomllib.loads(shipped("streamlit_config.toml").read_text("utf-8")))
     hosts = [*flat.get("server.allowedHosts", []), *exposure.public_hosts]
     if not is_loopback(exposure.host) and not exposure.public_hosts:
-        hosts.append("*") if exposure.behind_proxy or exposure.open_to_anyone else None
+        hosts.append("*")  # nobody said by which name it is reached: then any will do
     return flat | {
         "server.address": exposure.host,
         "server.port": exposure.port,
         "server.allowedHosts": list(dict.fromkeys(hosts)),
-        "server.headless": headless,
+        "server.headless": not exposure.browser,
     }
 
 
@@ -121,11 +148,3 @@ def flatten(tree: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
         else:
             flat[name] = value
     return flat
-
-
-def may_enter(email: str | None, allow: Sequence[str]) -> bool:
-    """Whether a signed-in address is on the list: itself, or its `@domain`. An empty list lets nobody in."""
-    if not email or email.count("@") != 1:
-        return False
-    address = email.strip().lower()
-    return any(address == rule.lower() if not rule.startswith("@") else address.endswith(rule.lower()) for rule in allow if rule)

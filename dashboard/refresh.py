@@ -36,7 +36,7 @@ class Progress:
     ended: int = 0  # how many readings ended so far
 
 
-class _Cancelled(Exception):
+class _CancelledError(Exception):
     """Raised inside `collect` by the progress call-back; never leaves this file."""
 
 
@@ -81,7 +81,7 @@ class Refresh:
             finally:
                 workspace.close()
             self._end()
-        except _Cancelled:
+        except _CancelledError:
             self._end(cancelled=True)
         except errors.TriageError as error:
             self._end(error=str(error), hint=getattr(error, "hint", None))
@@ -91,11 +91,11 @@ class Refresh:
     def _report(self, *news: Any) -> None:
         """Takes (done, total, step) in any part: numbers in order, a text is the step."""
         if self._cancel.is_set():
-            raise _Cancelled
+            raise _CancelledError
         numbers = [item for item in news if isinstance(item, int) and not isinstance(item, bool)]
         step = next((item for item in news if isinstance(item, str)), "")
         with self._lock:
-            done, total = (numbers + [self._progress.done + 1, 0])[:2] if len(numbers) < 2 else numbers[:2]
+            done, total = [*numbers, self._progress.done + 1, 0][:2] if len(numbers) < 2 else numbers[:2]
             self._progress = replace(self._progress, done=done, total=total, step=step)
 
     def _end(self, **how: Any) -> None:

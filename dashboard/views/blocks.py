@@ -11,7 +11,7 @@ import streamlit as st
 
 from dashboard import tables, words
 from dashboard.views.frame import Frame
-from parsers import MigrationRun, Reason, ReasonCode, Verdict
+from parsers import MigrationRun, Reason, ReasonCode, TranscriptLine, Verdict
 
 if TYPE_CHECKING:
     from dashboard.state import ViewState
@@ -48,9 +48,9 @@ def badge(sign: words.Sign, suffix: str = "") -> None:
     st.badge(f"{sign.word}{suffix}", icon=sign.icon, color=sign.hue)
 
 
-def log_text(text: str, *, gutter: bool = False) -> None:
-    """Log text, copyable, as it is: control characters shown. With `gutter` each line begins with our own `-` or `|`."""
-    st.code(words.visible(text), language="diff" if gutter else None, wrap_lines=True)
+def log_text(text: str) -> None:
+    """Log text, copyable, as it is: control characters shown."""
+    st.code(words.visible(text), language=None, wrap_lines=True)
 
 
 def plain(text: str) -> None:
@@ -141,17 +141,16 @@ def severity_of(reason: Reason) -> words.Sign:
 
 
 def transcript(run: MigrationRun, frame: Frame) -> None:
-    """A run's lines with their times; the lines that prove the outcome start with a minus and are red."""
-    lines = [
-        f"{'-' if line.guilty else '|'} {words.clock(line.timestamp_ms, frame.zone)}  {words.visible(line.text)}"
-        for line in run.transcript
-    ]
-    log_text("\n".join(_indented(lines)) if lines else "No lines were kept of this run.", gutter=True)
+    """A run's lines with their times; `▶` marks the lines that prove the outcome."""
+    lines = [_transcript_line(line, frame) for line in run.transcript]
+    log_text("\n".join(lines) if lines else "No lines were kept of this run.")
 
 
-def _indented(lines: Sequence[str]) -> list[str]:
-    """A record of many lines keeps its first line's mark, so that none of its lines can pretend to be another event."""
-    return [line.replace("\n", f"\n{line[0]}           ") for line in lines]
+def _transcript_line(line: TranscriptLine, frame: Frame) -> str:
+    """A record of many lines keeps its mark on each of them, so that none can pretend to be another event."""
+    mark = "▶" if line.guilty else " "
+    text = words.visible(line.text).replace("\n", f"\n{mark}            ")
+    return f"{mark} {words.clock(line.timestamp_ms, frame.zone)}  {text}"
 
 
 def run_headline(run: MigrationRun) -> None:

@@ -35,7 +35,8 @@ def page(frame: Frame) -> None:
     row = chosen(frame, rows)
     if row is None:
         blocks.empty(
-            "This deployment is not in the store, or not in this window. Read its logs with Refresh, or widen the window under View."
+            "This deployment is not in the store, or not in this window. Read its logs with Refresh, "
+            "or widen the window under View."
         )
         return
     state = frame.state.only_frame().with_(deployment=row.deployment.deployment_id)
@@ -72,7 +73,8 @@ def _verdict(frame: Frame, row: DeploymentRow, state: ViewState) -> None:
             blocks.badge(words.sign_of(words.VERDICTS, row.verdict.verdict))
             st.markdown(f"### Deployment {this.revision}")
             blocks.plain(
-                f"commit {this.commit or '?'} · started {frame.moment(this.started_ms)} · ECS says {this.ecs_status or '?'} · {this.service}"
+                f"commit {this.commit or '?'} · started {frame.moment(this.started_ms)} · "
+                f"ECS says {this.ecs_status or '?'} · {this.service}"
             )
             blocks.share(frame, state, markdown=sharing.deployment(row, frame.url(state)), key="deployment")
         for reason in row.verdict.reasons:
@@ -85,8 +87,8 @@ def _verdict(frame: Frame, row: DeploymentRow, state: ViewState) -> None:
             blocks.plain(task_words(task))
         st.caption(
             f"400s: {words.share(row.refused_400, row.requests, row.low_400, row.high_400)} · other 4xx: "
-            f"{max(0, row.refused_4xx - row.refused_400)} · 5xx: {row.failed_5xx} · aborted: {row.aborted} · judged on logs complete to "
-            f"{frame.moment(row.verdict.complete_to_ms)}"
+            f"{max(0, row.refused_4xx - row.refused_400)} · 5xx: {row.failed_5xx} · aborted: {row.aborted} · "
+            f"judged on logs complete to {frame.moment(row.verdict.complete_to_ms)}"
         )
 
 

@@ -50,7 +50,8 @@ def since(rows: list[DeploymentRow], frame: Frame) -> str:
     if streak < 2 or newest.verdict.verdict == VerdictValue.PASS:
         return text
     first = rows[streak - 1].deployment
-    return f"{text}; {newest.verdict.verdict} since deployment {first.revision} ({frame.moment(first.started_ms)}), {streak} in a row"
+    since_then = f"since deployment {first.revision} ({frame.moment(first.started_ms)}), {streak} in a row"
+    return f"{text}; {newest.verdict.verdict} {since_then}"
 
 
 def _table(frame: Frame, rows: list[DeploymentRow]) -> None:

@@ -103,7 +103,11 @@ def _around(frame: Frame, finding: Finding) -> None:
         tables.context(around, frame.zone),
         key=f"context-{finding.id}",
         alt="Records around this event, in order",
-        config={"": st.column_config.TextColumn(width=32), "time": st.column_config.TextColumn(width=190)},
+        config={
+            "": st.column_config.TextColumn(width=32),
+            "time": st.column_config.TextColumn(width=190),
+            "record": st.column_config.TextColumn(width=900),
+        },
     )
     evidence = [
         f"{words.clock(line.timestamp_ms, frame.zone)}  {words.visible(line.text)}" for line in around if line.is_evidence

@@ -60,9 +60,8 @@ def _head(frame: Frame, group: FailureGroup, example: Finding | None) -> None:
             )
         blocks.plain(group.title)
         blocks.plain(summary(group, frame.names()))
-        st.caption(
-            f"fingerprint {group.fingerprint} · first seen {frame.moment(group.first_ms)} · last seen {frame.moment(group.last_ms)}"
-        )
+        seen = f"first seen {frame.moment(group.first_ms)} · last seen {frame.moment(group.last_ms)}"
+        st.caption(f"fingerprint {group.fingerprint} · {seen}")
 
 
 def summary(group: FailureGroup, names: dict[str, str]) -> str:

@@ -18,11 +18,13 @@ def page(frame: Frame) -> None:
     rows = frame.fields(frame.filters(layer=Layer(layer) if layer else None))
     if not rows:
         blocks.empty(
-            "No failing field is named in these logs. A validation library that logs its issues (zod, pydantic, ajv …) would fill this."
+            "No failing field is named in these logs. A validation library that logs its issues "
+            "(zod, pydantic, ajv …) would fill this."
         )
         return
     blocks.plain(
-        f"{len({row.field for row in rows})} fields named by the layers that refused them; the same field at a deeper layer is another row"
+        f"{len({row.field for row in rows})} fields named by the layers that refused them; "
+        "the same field at a deeper layer is another row"
     )
     names = frame.names()
     listing = tables.fields(rows, names)

@@ -22,7 +22,8 @@ def page(frame: Frame) -> None:
     rows = frame.requests(frame.filters())
     if not rows:
         blocks.empty(
-            "No access line was read: rates are unknown, only failures are counted. A request logger (morgan, pino-http, nginx …) would fill this."
+            "No access line was read: rates are unknown, only failures are counted. "
+            "A request logger (morgan, pino-http, nginx …) would fill this."
         )
         return
     names = frame.names()

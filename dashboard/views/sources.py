@@ -40,7 +40,7 @@ def summary(rows: list[SourceRow], frame: Frame) -> list[str]:
     lost = sum(len(row.coverage.gaps) for row in rows)
     return [
         f"{events:,} events of {len(rows)} log streams, complete to {frame.moment(frame.freshness())}",
-        f"{sure} of {len(rows)} streams are attributed to a deployment by proof (exact or strong); the others say how they are guessed",
+        f"{sure} of {len(rows)} streams are attributed to a deployment by proof (exact or strong); the others say how",
         f"{sum(row.coverage.unexplained for row in rows):,} records read like errors and no rule took them; "
         f"{sum(row.coverage.undecodable for row in rows):,} events could not be decoded; {lost} gaps",
     ]

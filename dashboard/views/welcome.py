@@ -31,7 +31,8 @@ _WAYS = (
 def page() -> None:
     st.markdown("### Nothing was read yet")
     blocks.plain(
-        "Each deployment of an ECS service gets a verdict from its logs alone. Choose where logs come from; this page fills by itself."
+        "Each deployment of an ECS service gets a verdict from its logs alone. "
+        "Choose where logs come from; this page fills by itself."
     )
     for column, (title, text, command, icon) in zip(st.columns(3, gap="medium"), _WAYS, strict=True):
         with column.container(border=True):
