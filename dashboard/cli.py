@@ -398,13 +398,14 @@ def _rules_command(options: argparse.Namespace) -> int:
 
 
 def _rules_check(rules: RuleSet, paper: Any) -> int:
-    from parsers.packcheck import check_rules
+    from dashboard.rulecheck import check_rules
 
     report = check_rules(rules)
     for problem in report.problems:
         paper.line(f"✖ {problem.rule_id}: {problem.text}")
     for overlap in report.overlaps:
         paper.line(f"· {overlap}")
+    paper.line(f"slowest on a pumped line of 64 kB: {report.slowest_rule}, {report.slowest_ms:.1f} ms")
     paper.line(f"{report.rules} rules, {report.examples} examples, {len(report.problems)} problem(s)")
     return 1 if report.problems else 0
 

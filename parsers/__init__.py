@@ -6,13 +6,16 @@
 """
 
 from parsers.attribution import EcsFacts, attribute, ecs_facts, with_tasks
+from parsers.classify import match_text
 from parsers.explanation import Explanation, explain
+from parsers.formats import decode
 from parsers.masks import Redactor, show
 from parsers.model import (
     SCHEMA_VERSION,
     Access,
     Attribution,
     Category,
+    CauseLink,
     Check,
     CheckId,
     Confidence,
@@ -40,8 +43,8 @@ from parsers.model import (
     VerdictValue,
     rfc3339,
 )
-from parsers.reading import Reader, Reading, StreamReading, merge, read
-from parsers.rules import Pack, Rule, RuleSet, load_packs
+from parsers.reading import Reader, Reading, StreamReading, merge, read, sealed
+from parsers.rules import Pack, Rule, RuleSet, load_packs, shorten
 from parsers.verdict import JudgeSettings, judge
 
 __all__ = [
@@ -49,6 +52,7 @@ __all__ = [
     "Access",
     "Attribution",
     "Category",
+    "CauseLink",
     "Check",
     "CheckId",
     "Confidence",
@@ -85,13 +89,17 @@ __all__ = [
     "Verdict",
     "VerdictValue",
     "attribute",
+    "decode",
     "ecs_facts",
     "explain",
     "judge",
     "load_packs",
+    "match_text",
     "merge",
     "read",
     "rfc3339",
+    "sealed",
+    "shorten",
     "show",
     "with_tasks",
 ]

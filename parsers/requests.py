@@ -269,8 +269,14 @@ def _one_request(older: _Group, newer: _Group) -> bool:
     if older.request_id and newer.request_id:
         return older.request_id == newer.request_id
     if older.path and newer.path:
-        return older.path == newer.path and older.method in (None, newer.method) and not (older.request_id or newer.request_id) and _same_said(older, newer)
+        if older.path != newer.path or older.method not in (None, newer.method) or older.request_id or newer.request_id:
+            return False
+        return not _rules(older) & _rules(newer) and _same_said(older, newer)  # one logger line twice: two requests
     return _same_said(older, newer)
+
+
+def _rules(group: _Group) -> set[str]:
+    return {m.rule_id for m in group.matches if m.path and not m.framework}
 
 
 def _same_said(older: _Group, newer: _Group) -> bool:
