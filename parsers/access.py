@@ -21,57 +21,82 @@ from parsers.masks import route_template
 from parsers.model import Access
 
 STATUS_KEYS = (
-    "res.statusCode", "statusCode", "status_code", "response.statusCode", "response.status_code", "response.status", "http.status_code",
-    "http.response.status_code", "httpStatus", "http_status", "httpStatusCode", "http.status", "res.status", "response_code",
-    "DownstreamStatus", "StatusCode", "httpRequest.status", "httpResponse.status", "responseStatus", "response_status", "sc-status",
-    "elb_status_code", "status",
+    "res.statusCode", "statusCode", "status_code", "response.statusCode", "response.status_code", "response.status",
+    "http.status_code", "http.response.status_code", "httpStatus", "http_status", "httpStatusCode", "http.status",
+    "res.status", "response_code", "DownstreamStatus", "StatusCode", "httpRequest.status", "httpResponse.status",
+    "responseStatus", "response_status", "sc-status", "elb_status_code", "status",
 )  # fmt: skip
 METHOD_KEYS = (
-    "req.method", "method", "request.method", "http.method", "http.request.method", "http_method", "httpMethod", "requestMethod",
-    "request_method", "RequestMethod", "httpRequest.requestMethod", "verb", "Method", "cs-method", ":method",
+    "req.method", "method", "request.method", "http.method", "http.request.method", "http_method", "httpMethod",
+    "requestMethod", "request_method", "RequestMethod", "httpRequest.requestMethod", "verb", "Method", "cs-method", ":method",
 )  # fmt: skip
 PATH_KEYS = (
-    "req.originalUrl", "req.url", "path", "url", "originalUrl", "uri", "request.uri", "request.url", "request.path", "url.path", "http.path",
-    "http.target", "http.url", "http_path", "request_path", "requestPath", "request_uri", "requestUri", "RequestPath", "Path", "path_info",
-    "httpRequest.requestUrl", "requestUrl", "cs-uri-stem", "resourcePath", "x-envoy-origin-path", ":path", "route",
+    "req.originalUrl", "req.url", "path", "url", "originalUrl", "uri", "request.uri", "request.url", "request.path",
+    "url.path", "http.path", "http.target", "http.url", "http_path", "request_path", "requestPath", "request_uri",
+    "requestUri", "RequestPath", "Path", "path_info", "httpRequest.requestUrl", "requestUrl", "cs-uri-stem", "resourcePath",
+    "x-envoy-origin-path", ":path", "route",
 )  # fmt: skip
 REQUEST_ID_KEYS = (
-    "requestId", "reqId", "request_id", "req.id", "correlationId", "correlation_id", "x-request-id", "requestID", "req_id", "traceId",
-    "trace_id", "trace.id", "request.id", "awsRequestId", "aws_request_id", "@trace_id", "id",
+    "requestId", "reqId", "request_id", "req.id", "correlationId", "correlation_id", "x-request-id", "requestID", "req_id",
+    "traceId", "trace_id", "trace.id", "request.id", "awsRequestId", "aws_request_id", "@trace_id", "id",
 )  # fmt: skip
 CLIENT_KEYS = (
-    "ip", "remoteAddress", "req.remoteAddress", "remote_ip", "clientIp", "client_ip", "remote_addr", "remoteAddr", "request.client_ip",
-    "request.remote_ip", "ClientHost", "httpRequest.remoteIp",
+    "ip", "remoteAddress", "req.remoteAddress", "remote_ip", "clientIp", "client_ip", "remote_addr", "remoteAddr",
+    "request.client_ip", "request.remote_ip", "ClientHost", "httpRequest.remoteIp",
 )  # fmt: skip
 AGENT_KEYS = (
-    "req.headers.user-agent", "userAgent", "user_agent", "user-agent", "ua", "useragent", "http.useragent", "httpRequest.userAgent",
-    "request.headers.User-Agent", "request_User-Agent", "agent",
+    "req.headers.user-agent", "userAgent", "user_agent", "user-agent", "ua", "useragent", "http.useragent",
+    "httpRequest.userAgent", "request.headers.User-Agent", "request_User-Agent", "agent",
 )  # fmt: skip
-_CONTAINERS = ("meta", "context", "http", "fields", "attributes", "data", "extra", "httpRequest", "access", "message", "msg", "Properties")
-_DURATIONS = frozenset(
-    "responseTime response_time response_time_ms duration duration_ms durationMs duration_s latency latency_ms latencyMs latency_human elapsed "
-    "elapsed_ms elapsedMs elapsedTime elapsed_time took took_ms time_taken timeTaken time_ms request_time requestTime processing_time process_time "
-    "exec_time Duration Elapsed ElapsedMilliseconds responseLatency request_duration response-time ms bytes_sent bytes_out content_length "
-    "contentLength responseSize responseLength response_size".split()
+_CONTAINERS = (
+    "meta",
+    "context",
+    "http",
+    "fields",
+    "attributes",
+    "data",
+    "extra",
+    "httpRequest",
+    "access",
+    "message",
+    "msg",
+    "Properties",
 )
+_DURATIONS = frozenset((
+    "responseTime", "response_time", "response_time_ms", "response-time", "duration", "duration_ms", "durationMs",
+    "duration_s", "latency", "latency_ms", "latencyMs", "latency_human", "elapsed", "elapsed_ms", "elapsedMs", "elapsedTime",
+    "elapsed_time", "took", "took_ms", "ms", "time_taken", "timeTaken", "time_ms", "request_time", "requestTime",
+    "processing_time", "process_time", "exec_time", "Duration", "Elapsed", "ElapsedMilliseconds", "responseLatency",
+    "request_duration", "bytes_sent", "bytes_out", "content_length", "contentLength", "responseSize", "responseLength",
+    "response_size",
+))  # fmt: skip
 _ERROR_SIGNS = ("err", "error", "errors", "exception", "exc_info", "stack", "stack_trace", "details", "validation", "code")
+_ANY_METHOD = "|".join(METHODS)
 _ACCESS_WORDS = re.compile(
-    r"^(?:\[?response\]?\b|https?[ _:-]+(?:request|access|response|" + "|".join(METHODS) + r")\b|(?:request|response)[ _](?:completed?|finished|handled|"
-    r"processed|ended|sent|served|errored|aborted|done|log)\b|(?:finished|completed|handled|served|processed) (?:processing )?request\b|access\b|"
-    r"request$|https?_request$|(?:" + "|".join(METHODS) + r") /)",
+    rf"^(?:\[?response\]?\b|https?[ _:-]+(?:request|access|response|{_ANY_METHOD})\b|https?_request$|request$|access\b"
+    rf"|(?:{_ANY_METHOD}) /"
+    r"|(?:request|response)[ _](?:completed?|finished|handled|processed|ended|sent|served|errored|aborted|done|log)\b"
+    r"|(?:finished|completed|handled|served|processed) (?:processing )?request\b)",
     re.IGNORECASE,
 )
-_OPENING_WORDS = re.compile(r"^(?:incoming request|request (?:started|received|begin)|request_started|started request|<-- )", re.IGNORECASE)
+_OPENING_WORDS = re.compile(
+    r"^(?:incoming request|request (?:started|received|begin)|request_started|started request|<-- )", re.IGNORECASE
+)
 _ABORTED_WORDS = re.compile(r"^(?:request|client|connection)\b.{0,20}\b(?:aborted|closed|cancell?ed|premature)", re.IGNORECASE)
 _OUTBOUND_WORDS = re.compile(
-    r"\b(?:outgoing|outbound|upstream|downstream|third[- ]party|http client|axios|webhook|external (?:api|service|call)|HTTP Request:)\b", re.IGNORECASE
+    r"\b(?:outgoing|outbound|upstream|downstream|third[- ]party|http client|axios|webhook|HTTP Request:|"
+    r"external (?:api|service|call))\b",
+    re.IGNORECASE,
 )
-_OUTBOUND_LOGGERS = frozenset("httpx urllib3 requests botocore axios got undici HttpClient RestTemplate WebClient feign faraday guzzle".lower().split())
-_METHOD_AND_TARGET = re.compile(r"^(?:HTTP:? |\[?response\]? )?(" + "|".join(METHODS) + r") (/\S*|https?://\S+)")
+_OUTBOUND_LOGGERS = frozenset((
+    "httpx", "urllib3", "requests", "botocore", "axios", "got", "undici", "httpclient", "resttemplate", "webclient", "feign",
+    "faraday", "guzzle",
+))  # fmt: skip
+_METHOD_AND_TARGET = re.compile(rf"^(?:HTTP:? |\[?response\]? )?({_ANY_METHOD}) (/\S*|https?://\S+)")
 
 HEALTH_AGENTS = (
-    "ELB-HealthChecker", "kube-probe", "GoogleHC", "Consul Health Check", "Amazon-Route53-Health-Check", "Envoy/HC", "HAProxy-Check", "Docker-HealthCheck",
-    "NS1 HTTP Monitoring", "LoadBalancer-Agent", "Load Balancer Agent",
+    "ELB-HealthChecker", "kube-probe", "GoogleHC", "Consul Health Check", "Amazon-Route53-Health-Check", "Envoy/HC",
+    "HAProxy-Check", "Docker-HealthCheck", "NS1 HTTP Monitoring", "LoadBalancer-Agent", "Load Balancer Agent",
 )  # fmt: skip
 _HEALTH_AGENT = re.compile("|".join(map(re.escape, HEALTH_AGENTS)))
 _HEALTH_PATH = re.compile(
@@ -85,8 +110,7 @@ _HEALTH_PATH = re.compile(
 def parse_access(payload: Payload, *, health_paths: Sequence[str] = ()) -> Access | None:
     """The answered request in one event, None when the event is no access line.
 
-    `path` is masked (ids as `:id`) and without its query, like `route`; `client` is the raw address (the reader
-    tokenises it). `opening`: only the request's beginning, its end carries the same request id, method and path are
+    `path` (without its query) and `client` are raw: the reader redacts them; `route` is the template. `opening`: only the request's beginning, its end carries the same request id, method and path are
     None there. `status` None and `aborted`: the client gave up, nothing was answered.
     `health_paths`: further paths of health checks, beside the usual ones; a trailing `*` takes every path below.
     """
@@ -120,8 +144,8 @@ def _access(line: Line, health_paths: Sequence[str], *, framework: bool = False)
 
 @lru_cache(maxsize=8192)
 def _masked(target: str) -> tuple[str, str]:
-    path = route_template(path_of(target)) or "/"
-    return path, path
+    path = path_of(target) or "/"
+    return path, route_template(path)
 
 
 def path_of(target: str) -> str:
@@ -253,7 +277,8 @@ def _opening(
         return None
     client = _first_text(scope, CLIENT_KEYS)
     return _access(
-        Line(method=method, target=target, status=None, request_id=request_id, client=client, agent=_agent(scope), opening=True), health_paths
+        Line(method=method, target=target, status=None, request_id=request_id, client=client, agent=_agent(scope), opening=True),
+        health_paths,
     )
 
 
@@ -284,13 +309,19 @@ def _is_outbound(record: Mapping[str, Any], target: str | None, message: str) ->
         return True
     if target is None or not target.startswith("http"):
         return False
-    return _first_text(record, CLIENT_KEYS) is None and not _agent(record) and "httpRequest" not in record and "Protocol" not in record
+    return (
+        _first_text(record, CLIENT_KEYS) is None
+        and not _agent(record)
+        and "httpRequest" not in record
+        and "Protocol" not in record
+    )
 
 
 def _is_error_log(record: Mapping[str, Any], level: str | None, message: str) -> bool:
     """An application's error line that names the answer, rather than the line that counts the request."""
-    told = any(record.get(sign) for sign in _ERROR_SIGNS)
-    if _ACCESS_WORDS.match(message) is not None and not told:
+    named = _ACCESS_WORDS.match(message) is not None
+    told = any(record.get(sign) for sign in _ERROR_SIGNS if not (named and sign == "code"))
+    if named and not told:
         return False
     return level in ("warn", "error", "fatal") or (told and (level is not None or bool(message)))
 
@@ -308,4 +339,6 @@ def _caddy_console(text: str) -> Line | None:
     method, target = _method_and_target(data, data, "")
     if target is None or (status is None and not aborted):
         return None
-    return Line(method=method, target=target, status=status, aborted=aborted, client=_first_text(data, CLIENT_KEYS), agent=_agent(data))
+    return Line(
+        method=method, target=target, status=status, aborted=aborted, client=_first_text(data, CLIENT_KEYS), agent=_agent(data)
+    )

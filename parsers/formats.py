@@ -19,17 +19,28 @@ ANSI = re.compile(r"\x1b(?:\[[0-9;?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)|[
 _OTHER_CONTROLS = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
 _MESSAGE_KEYS = ("message", "msg", "event", "log", "text", "short_message", "body", "@message", "textPayload")
 _WRAPPER_KEYS = ("log", "line", "MESSAGE")
-_WRAPPER_MARKS = ("container_id", "container_name", "source", "stream", "ecs_cluster", "ecs_task_arn", "kubernetes", "docker", "_PID")
+_WRAPPER_MARKS = (
+    "container_id",
+    "container_name",
+    "source",
+    "stream",
+    "ecs_cluster",
+    "ecs_task_arn",
+    "kubernetes",
+    "docker",
+    "_PID",
+)
 _OWN_MESSAGE_KEYS = ("message", "msg", "event", "level", "severity")  # a record with one of these is no mere wrapper of its `log`
 _LEVEL_KEYS = (
-    "level", "levelname", "severity", "log.level", "lvl", "@level", "loglevel", "log_level", "severity_text", "levelName", "LogLevel", "Level",
-    "@l",
+    "level", "levelname", "severity", "log.level", "lvl", "@level", "loglevel", "log_level", "severity_text", "levelName",
+    "LogLevel", "Level", "@l",
 )  # fmt: skip
 _NUMERIC_LEVELS = {10: "trace", 20: "debug", 30: "info", 40: "warn", 50: "error", 60: "fatal"}
 _LEVEL_NAMES = {
-    "trace": "trace", "debug": "debug", "verbose": "debug", "info": "info", "information": "info", "notice": "info", "log": "info",
-    "http": "info", "warn": "warn", "warning": "warn", "error": "error", "err": "error", "fail": "error", "fatal": "fatal",
-    "critical": "fatal", "crit": "fatal", "panic": "fatal", "alert": "fatal", "emerg": "fatal", "severe": "error",
+    "trace": "trace", "debug": "debug", "verbose": "debug", "info": "info", "information": "info", "notice": "info",
+    "log": "info", "http": "info", "warn": "warn", "warning": "warn", "error": "error", "err": "error", "fail": "error",
+    "fatal": "fatal", "critical": "fatal", "crit": "fatal", "panic": "fatal", "alert": "fatal", "emerg": "fatal",
+    "severe": "error",
 }  # fmt: skip
 _QUIET_KEYS = frozenset(
     "timestamp time ts @timestamp asctime level levelname pid hostname service environment env gitSha version v logger name_ "
@@ -62,9 +73,9 @@ class Payload:
 
     text: str
     fields: Mapping[str, Any] | None = None
-    level: str | None = None          # trace debug info warn error fatal
-    message: str = ""                 # the log message alone, when the event was structured
-    cut: bool = False                 # began like JSON and was cut or broken: `fields` holds what was there
+    level: str | None = None  # trace debug info warn error fatal
+    message: str = ""  # the log message alone, when the event was structured
+    cut: bool = False  # began like JSON and was cut or broken: `fields` holds what was there
     metadata: Mapping[str, str] = field(default_factory=dict)  # FireLens: ecs_cluster, ecs_task_arn, ecs_task_definition
 
 
@@ -151,7 +162,7 @@ def _plain(text: str, metadata: Mapping[str, str]) -> Payload:
 
 def _broken(plain: str, body: str, metadata: Mapping[str, str]) -> Payload:
     """Text that begins like JSON and is none: util.inspect, or JSON cut at a size limit (16 kB of the container runtimes)."""
-    if body[1:2] not in ('"', " ", "\n", "\t") or '":' not in body and '" :' not in body:
+    if body[1:2] not in ('"', " ", "\n", "\t") or ('":' not in body and '" :' not in body):
         return Payload(text=plain, metadata=metadata, level=_plain_level(plain))
     fields, rest = _salvaged(body)
     if not fields:
@@ -203,7 +214,11 @@ def _structured(data: dict[str, Any], metadata: Mapping[str, str], rest: str) ->
         outer = {key: value for key, value in data.items() if key != message_key and key not in inner}
         lines = [inside.text, *_leaf_lines(outer, skip="")]
         return Payload(
-            text="\n".join(lines), fields={**outer, **inner}, level=inside.level or _level(data), message=inside.message, metadata=metadata
+            text="\n".join(lines),
+            fields={**outer, **inner},
+            level=inside.level or _level(data),
+            message=inside.message,
+            metadata=metadata,
         )
     lines = [strip_controls(message)] if message else []
     lines.extend(_leaf_lines(data, skip=message_key if isinstance(data.get(message_key), str) else ""))

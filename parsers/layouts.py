@@ -14,8 +14,8 @@ from dataclasses import dataclass
 
 MAX_LINE_CHARS = 16_384
 METHODS = (
-    "GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS", "CONNECT", "TRACE", "PROPFIND", "PROPPATCH", "MKCOL", "COPY", "MOVE",
-    "LOCK", "UNLOCK", "REPORT", "SEARCH", "PURGE", "QUERY", "LINK", "UNLINK", "MKCALENDAR", "PRI",
+    "GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS", "CONNECT", "TRACE", "PROPFIND", "PROPPATCH", "MKCOL", "COPY",
+    "MOVE", "LOCK", "UNLOCK", "REPORT", "SEARCH", "PURGE", "QUERY", "LINK", "UNLINK", "MKCALENDAR", "PRI",
 )  # fmt: skip
 KNOWN_METHODS = frozenset(METHODS)
 _METHOD = "(?P<method>" + "|".join(METHODS) + ")"
@@ -27,12 +27,12 @@ class Line:
     """What one access line says, raw: nothing in it is masked yet."""
 
     method: str | None
-    target: str | None               # as printed: path and query, or an absolute URL
+    target: str | None  # as printed: path and query, or an absolute URL
     status: int | None
     aborted: bool = False
     request_id: str | None = None
     client: str | None = None
-    agent: str = ""                  # where a user agent may stand: searched for load balancers' names
+    agent: str = ""  # where a user agent may stand: searched for load balancers' names
     opening: bool = False
 
 
@@ -42,7 +42,7 @@ Reader = Callable[[re.Match[str], str], Line | None]
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Layout:
     name: str
-    literal: str                     # stands in every line of this layout
+    literal: str  # stands in every line of this layout
     pattern: re.Pattern[str]
     read: Reader
 
@@ -51,7 +51,9 @@ _REQUEST = re.compile(r"([A-Z][A-Z_-]{1,19}) (\S.{0,8190}?)(?: (HTTP/\d(?:\.\d)?
 _CLF_TIME = re.compile(r"\[\d\d/[A-Z][a-z]{2}/\d{4}[: ]\d\d:\d\d:\d\d")
 _ABSOLUTE_BEFORE = re.compile(r"https?://\S{1,300} $")
 _ADDRESS = re.compile(r"^[(\[']{0,2}((?:\d{1,3}\.){3}\d{1,3}|(?:::1|[0-9a-fA-F]{1,4}(?::[0-9a-fA-F]{0,4}){2,7}))(?=[ :,'\])]|$)")
-_ADDRESS_INSIDE = re.compile(r"(?:^|[ \[('])((?:\d{1,3}\.){3}\d{1,3}|::1|[0-9a-fA-F]{1,4}(?::[0-9a-fA-F]{0,4}){2,7})(?=[ :,'\])]|$)")
+_ADDRESS_INSIDE = re.compile(
+    r"(?:^|[ \[('])((?:\d{1,3}\.){3}\d{1,3}|::1|[0-9a-fA-F]{1,4}(?::[0-9a-fA-F]{0,4}){2,7})(?=[ :,'\])]|$)"
+)
 
 
 def split_request(request: str) -> tuple[str, str, str] | None:
@@ -68,7 +70,7 @@ def _address(text: str) -> str | None:
 
 
 def _quoted(hit: re.Match[str], text: str) -> Line | None:
-    """`… "METHOD target HTTP/1.1" status …`: combined, common, uvicorn, gunicorn, Werkzeug, Django, Envoy, nginx, Tomcat, Traefik."""
+    """`… "METHOD target HTTP/1.1" status …`: combined, common, uvicorn, gunicorn, Werkzeug, Django, Envoy, Tomcat, Traefik."""
     before = text[: hit.start()]
     request = split_request(hit["request"])
     status = hit["status"]
@@ -124,7 +126,12 @@ def _status_first(hit: re.Match[str], text: str) -> Line | None:
 def _opening(hit: re.Match[str], text: str) -> Line | None:
     groups = hit.groupdict()
     return Line(
-        method=groups["method"], target=groups["target"], status=None, request_id=_tag(text, hit.start(), groups), client=groups.get("client"), opening=True
+        method=groups["method"],
+        target=groups["target"],
+        status=None,
+        request_id=_tag(text, hit.start(), groups),
+        client=groups.get("client"),
+        opening=True,
     )
 
 
@@ -145,103 +152,132 @@ def _layout(name: str, literal: str, pattern: str, read: Reader = _simple) -> La
     return Layout(name=name, literal=literal, pattern=re.compile(pattern), read=read)
 
 
+_TARGET = r"(?P<target>/\S{0,8192})"
+_STATUS = r"(?P<status>\d{3})"
+_CLIENT = r"(?P<client>[\d.a-fA-F:]{3,45})"
+_REQUEST_LINE = r'"(?P<request>(?:[^"\\\n]|\\.){0,8192})"'
+
 LAYOUTS: tuple[Layout, ...] = (
-    # 203.0.113.7 - - [18/Nov/2025:15:03:31 +0000] "POST /x HTTP/1.1" 400 383 "-" "Mozilla/5.0"   (morgan combined, nginx, Apache, …)
-    # [2019-07-25T13:03:51.144Z] "POST /x HTTP/2" 200 - 0 512 30 15 "-" "UA"                       (Envoy, Service Connect)
-    _layout("combined", '] "', r'\[[^\]\n"]{8,40}\] "(?P<request>(?:[^"\\\n]|\\.){0,8192})" (?P<status>\d{3}|-|0)(?= |$)', _quoted),
-    # https 2023-04-26T19:53:46.679895Z app/lb/id 192.0.2.13:44740 - -1 -1 -1 404 - 204 167 "GET https://host:443/x HTTP/1.1" "UA" …
+    # 203.0.113.7 - - [18/Nov/2025:15:03:31 +0000] "POST /x HTTP/1.1" 400 383 "-" "UA"   (morgan combined, nginx, Apache, …)
+    # [2019-07-25T13:03:51.144Z] "POST /x HTTP/2" 200 - 0 512 30 15 "-" "UA"              (Envoy, Service Connect)
+    _layout("combined", '] "', rf'\[[^\]\n"]{{8,40}}\] {_REQUEST_LINE} (?P<status>\d{{3}}|-|0)(?= |$)', _quoted),
+    # https 2023-04-26T19:53:46.679895Z app/lb/id 192.0.2.13:44740 - -1 -1 -1 404 - 204 167 "GET https://h:443/x HTTP/1.1" "UA" …
     _layout(
         "alb",
         "Z ",
-        r"^(?:https?|h2|wss?|grpcs?) \d{4}-\d\d-\d\dT\S{8,20}Z \S{1,200} (?P<client>\S{1,80}) \S{1,80} -?[\d.]{1,12} -?[\d.]{1,12} -?[\d.]{1,12}"
-        r' (?P<status>\d{3}) (?:\d{3}|-) -?\d{1,15} -?\d{1,15} "(?P<request>[^"\n]{0,8192})"',
+        r"^(?:https?|h2|wss?|grpcs?) \d{4}-\d\d-\d\dT\S{8,20}Z \S{1,200} (?P<client>\S{1,80}) \S{1,80}(?: -?[\d.]{1,12}){3} "
+        rf"{_STATUS} (?:\d{{3}}|-) -?\d{{1,15}} -?\d{{1,15}} {_REQUEST_LINE}",
         _status_first,
     ),
     # … 203.0.113.24:10285 [12/Mar/2021:06:56:28.088] fe~ be/srv 0/0/0/1263/1264 200 20602 - - ---- 1/1/0/1/0 0/0 "GET / HTTP/1.1"
     _layout(
         "haproxy",
         ' "',
-        r"(?P<client>\S{3,60}):\d{1,5} \[[^\]\n]{10,40}\] \S{1,100} \S{1,200} [-\d/+]{9,80} (?P<status>-1|\d{3}) \+?\d{1,15} \S{1,200} \S{1,200} "
-        r'[\w-]{4} [\d/+]{5,60} \d{1,8}/\d{1,8} (?:\{[^}\n]{0,500}\} ){0,2}"(?P<request>[^"\n]{0,8192})"',
+        r"(?P<client>\S{3,60}):\d{1,5} \[[^\]\n]{10,40}\] \S{1,100} \S{1,200} [-\d/+]{9,80} (?P<status>-1|\d{3}) \+?\d{1,15}"
+        r" \S{1,200} \S{1,200} [\w-]{4} [\d/+]{5,60} \d{1,8}/\d{1,8} (?:\{[^}\n]{0,500}\} ){0,2}" + _REQUEST_LINE,
         _status_first,
     ),
     # "GET http://h/x HTTP/1.1" from 198.51.100.4:5 - 404 19B in 30.9µs
     _layout(
         "chi",
         '" ',
-        rf'"{_METHOD} (?P<target>[^\s"]{{1,8192}})(?: HTTP/[\d.]{{1,3}})?"(?: from (?P<client>\S{{1,80}}?)(?::\d{{1,5}})?)? - (?P<status>\d{{3}}) \d{{1,15}}B in ',
+        rf'"{_METHOD} (?P<target>[^\s"]{{1,8192}})(?: HTTP/[\d.]{{1,3}})?"(?: from (?P<client>\S{{1,80}}?)(?::\d{{1,5}})?)?'
+        rf" - {_STATUS} \d{{1,15}}B in ",
     ),
     # INFO:     127.0.0.1:55394 - "POST /x HTTP/1.1" 422 Unprocessable Entity;   django.server: "POST /x HTTP/1.1" 422
-    _layout("quoted", '" ', r'"(?P<request>(?:[^"\\\n]|\\.){0,8192})" (?P<status>\d{3}|-)(?=[ ,]|$)', _quoted),
+    _layout("quoted", '" ', rf"{_REQUEST_LINE} (?P<status>\d{{3}}|-)(?=[ ,]|$)", _quoted),
     # INFO     2025-07-16T19:42:45 - [127.0.0.1:32894] 401 Unauthorized "POST /x HTTP/1.1"
-    _layout("status_quoted", ' "', r'\[(?P<client>[\w.:]{3,60})\] (?P<status>\d{3}) [A-Z][A-Za-z \'-]{1,40} "(?P<request>[^"\n]{1,8192} HTTP/[\d.]{1,3})"', _status_first),
-    # 127.0.0.1 - - "GET /x HTTP/1.1" …  is `quoted`;  INFO: ('127.0.0.1', 5) - "WebSocket /ws" 403
-    _layout("websocket", '"WebSocket ', r'"WebSocket (?P<target>/[^\s"]{0,8192})" (?P<status>\d{3})'),
-    # morgan tiny: POST /x 400 29 - 12.854 ms;  dev: POST /x 400 22.572 ms - 29;  short: ::1 - POST /x HTTP/1.1 400 29 - 16.860 ms
+    _layout(
+        "status_quoted",
+        ' "',
+        rf"\[(?P<client>[\w.:]{{3,60}})\] {_STATUS} [A-Z][A-Za-z '-]{{1,40}} "
+        r'"(?P<request>[^"\n]{1,8192} HTTP/[\d.]{1,3})"',
+        _status_first,
+    ),
+    # INFO:     127.0.0.1:55394 - "WebSocket /ws" 403
+    _layout("websocket", '"WebSocket ', rf'"WebSocket (?P<target>/[^\s"]{{0,8192}})" {_STATUS}'),
+    # tiny: POST /x 400 29 - 12.854 ms;  dev: POST /x 400 22.572 ms - 29;  short: ::1 - POST /x HTTP/1.1 400 29 - 16.860 ms
     _layout(
         "morgan",
         " ms",
         rf"(?<![\w\"/.-]){_METHOD} (?P<target>/\S{{0,8192}}|\*) (?:HTTP/[\d.]{{1,3}} )?(?P<status>\d{{3}}|-)"
         r"(?: (?:\d{1,15}|-) - (?:[\d.]{1,20}|-) ms| (?:[\d.]{1,20}|-) ms - (?:\d{1,15}|-))(?:\s|$)",
     ),
-    # express-winston, Next.js, koa-logger, hono, Django middleware: PATCH /x/123 403 405ms;  GET /x 200 in 12ms;  POST /x - 400 - 0.005s
+    # express-winston, Next.js, koa, hono, Django: PATCH /x 403 405ms;  GET /x 200 in 12ms;  POST /x - 400 - 0.005s
     _layout(
         "duration",
         " /",
-        rf"(?<![\w\"/.-]){_METHOD} (?P<target>/\S{{0,8192}}) (?:- )?(?P<status>\d{{3}})(?: -)?(?: in)? {_DURATION}"
+        rf"(?<![\w\"/.-]){_METHOD} {_TARGET} (?:- )?{_STATUS}(?: -)?(?: in)? {_DURATION}"
         r"(?:[^\n]{0,200}?\b[Rr]equest[-_ ]?[Ii][Dd][:=] ?(?P<request_id>[\w.:=-]{4,80}))?",
     ),
     # [GIN] 2024/11/04 - 10:31:45 | 404 | 89.2µs | 192.0.2.1 | GET      "/x";  fiber: 12:00:00 | 404 | 1ms | ip | GET | /x
     _layout(
         "pipes",
         "|",
-        rf"\| {{0,4}}(?P<status>\d{{3}}) {{0,4}}\| {{0,20}}[\d.]{{1,20}}[a-zµμ]{{1,2}}[\d.a-zµμ]{{0,20}} {{0,20}}\| {{0,60}}(?P<client>[\w.:%-]{{1,60}}) {{0,60}}\| {{0,4}}{_METHOD} {{1,20}}(?:\| {{0,4}})?\"?(?P<target>/[^\s\"|]{{0,8192}})",
+        rf"\| {{0,4}}{_STATUS} {{0,4}}\| {{0,20}}[\d.]{{1,20}}[a-zµμ]{{1,2}}[\d.a-zµμ]{{0,20}} {{0,20}}"
+        rf'\| {{0,60}}(?P<client>[\w.:%-]{{1,60}}) {{0,60}}\| {{0,4}}{_METHOD} {{1,20}}(?:\| {{0,4}})?"?(?P<target>/[^\s"|]{{0,8192}})',
     ),
     # 172.17.0.1 POST /api/v1/login took 8ms and returned 401 65 bytes
-    _layout("play", " took ", rf"{_METHOD} (?P<target>/\S{{0,8192}}) took \d{{1,10}} ?ms and returned (?P<status>\d{{3}})\b"),
+    _layout("play", " took ", rf"{_METHOD} {_TARGET} took \d{{1,10}} ?ms and returned {_STATUS}\b"),
     # Request finished HTTP/1.1 POST http://host/x application/json 62 - 400 - application/problem+json 12.3ms
     _layout(
         "aspnet",
         "Request finished ",
-        rf"Request finished HTTP/[\d.]{{1,3}} {_METHOD} (?P<target>\S{{1,8192}}) (?:[^\n]{{0,200}}? )??- (?P<status>\d{{3}})(?= |$)",
+        rf"Request finished HTTP/[\d.]{{1,3}} {_METHOD} (?P<target>\S{{1,8192}}) (?:[^\n]{{0,200}}? )??- {_STATUS}(?= |$)",
     ),
-    _layout("aspnet_core2", "Request finished in ", r"Request finished in [\d.,]{1,20} ?ms (?P<status>\d{3})(?= |$)", _closing),
+    _layout("aspnet_core2", "Request finished in ", rf"Request finished in [\d.,]{{1,20}} ?ms {_STATUS}(?= |$)", _closing),
     # Rails: Started POST "/x" for 192.0.2.7 at …;  Completed 422 Unprocessable Entity in 12ms
-    _layout("rails_started", 'Started ', rf'\bStarted {_METHOD} "(?P<target>[^"\n]{{1,8192}})" for (?P<client>[\w.:]{{2,45}})', _opening),
-    _layout("rails_completed", "Completed ", r"\bCompleted (?P<status>[1-5]\d\d) (?:[A-Z][A-Za-z' -]{1,40} )?in [\d.]{1,12}ms", _closing),
+    _layout(
+        "rails_started",
+        "Started ",
+        rf'\bStarted {_METHOD} "(?P<target>[^"\n]{{1,8192}})" for (?P<client>[\w.:]{{2,45}})',
+        _opening,
+    ),
+    _layout(
+        "rails_completed",
+        "Completed ",
+        r"\bCompleted (?P<status>[1-5]\d\d) (?:[A-Z][A-Za-z' -]{1,40} )?in [\d.]{1,12}ms",
+        _closing,
+    ),
     # Phoenix: request_id=F1x [info] GET /x;  request_id=F1x [info] Sent 404 in 12ms
     _layout("phoenix_sent", "Sent ", r"\bSent (?P<status>[1-5]\d\d) in [\d.]{1,12}(?:µs|ms|s)\b", _closing),
-    _layout("phoenix_started", "[info] ", rf"\brequest_id=\S{{8,80}} \[info\]\s{{1,3}}{_METHOD} (?P<target>/\S{{0,8192}})$", _opening),
-    # [pid: 1|app: 0|req: 1/1] 127.0.0.1 () {…} [Sun Mar 13 22:49:12 2016] POST /x => generated 47 bytes in 129 msecs (HTTP/1.1 200)
-    _layout("uwsgi", " => generated ", rf"{_METHOD} (?P<target>/\S{{0,8192}}) => generated \d{{1,15}} bytes in \d{{1,15}} \w{{2,6}} \(HTTP/[\d.]{{1,3}} (?P<status>\d{{3}})\)"),
-    # 2015-01-13 00:32:17 100.79.192.81 GET /robots.txt - 80 - 203.0.113.161 UA - 404 0 2 1405 242 283   (IIS, W3C default fields)
+    _layout("phoenix_started", "[info] ", rf"\brequest_id=\S{{8,80}} \[info\]\s{{1,3}}{_METHOD} {_TARGET}$", _opening),
+    # [pid: 1|…] 127.0.0.1 () {…} [Sun Mar 13 2016] POST /x => generated 47 bytes in 129 msecs (HTTP/1.1 200)
+    _layout(
+        "uwsgi",
+        " => generated ",
+        rf"{_METHOD} {_TARGET} => generated \d{{1,15}} bytes in \d{{1,15}} \w{{2,6}} \(HTTP/[\d.]{{1,3}} {_STATUS}\)",
+    ),
+    # 2015-01-13 00:32:17 192.0.2.81 GET /robots.txt - 80 - 203.0.113.161 UA - 404 0 2 1405 242 283   (IIS, W3C default fields)
     _layout(
         "iis",
         " - ",
-        rf"^\d{{4}}-\d\d-\d\d \d\d:\d\d:\d\d (?:\S{{1,60}} )?{_METHOD} (?P<target>/\S{{0,8192}}) \S{{1,8192}} \d{{1,5}} \S{{1,100}} (?P<client>[\d.a-fA-F:]{{3,45}})"
-        r"(?: \S{1,2000}){1,4} (?P<status>\d{3}) \d{1,5} \d{1,10}(?: \d{1,15}){1,3}$",
+        rf"^\d{{4}}-\d\d-\d\d \d\d:\d\d:\d\d (?:\S{{1,60}} )?{_METHOD} {_TARGET} \S{{1,8192}} \d{{1,5}} \S{{1,100}} {_CLIENT}"
+        rf"(?: \S{{1,2000}}){{1,4}} {_STATUS} \d{{1,5}} \d{{1,10}}(?: \d{{1,15}}){{1,3}}$",
     ),
     # 198.51.100.4: 38 B: POST /login (403) (1ms)   (Joplin Server)
-    _layout("parentheses", "ms)", rf"{_METHOD} (?P<target>/\S{{0,8192}}) \((?P<status>\d{{3}})\) \([\d.]{{1,12}} ?ms\)"),
+    _layout("parentheses", "ms)", rf"{_METHOD} {_TARGET} \({_STATUS}\) \([\d.]{{1,12}} ?ms\)"),
     # 127.0.0.1:52134 [404]: GET /favicon.ico - No such file   (PHP's built-in server)
-    _layout("php", "]: ", rf"(?P<client>[\d.a-fA-F:]{{3,45}}):\d{{1,5}} \[(?P<status>\d{{3}})\]: {_METHOD} (?P<target>/\S{{0,8192}})"),
+    _layout("php", "]: ", rf"{_CLIENT}:\d{{1,5}} \[{_STATUS}\]: {_METHOD} {_TARGET}"),
     # 404 GET /x (127.0.0.1) 1.2ms   (Tornado)
-    _layout("tornado", "ms", rf"\b(?P<status>[1-5]\d\d) {_METHOD} (?P<target>/\S{{0,8192}}) \((?P<client>[\d.a-fA-F:]{{3,45}})\) [\d.]{{1,12}}ms"),
+    _layout("tornado", "ms", rf"\b(?P<status>[1-5]\d\d) {_METHOD} {_TARGET} \({_CLIENT}\) [\d.]{{1,12}}ms"),
     # 404 Not Found: GET - /x in 12ms   (Ktor)
-    _layout("ktor", " - /", rf"\b(?P<status>[1-5]\d\d) [A-Z][A-Za-z' -]{{1,40}}: {_METHOD} - (?P<target>/\S{{0,8192}})"),
+    _layout("ktor", " - /", rf"\b(?P<status>[1-5]\d\d) [A-Z][A-Za-z' -]{{1,40}}: {_METHOD} - {_TARGET}"),
     # (sanic.access)[INFO][127.0.0.1:5000]: GET http://host/x  404 12
-    _layout("sanic", "sanic.access", rf"\[(?P<client>[\d.a-fA-F:]{{3,45}}):\d{{1,5}}\]: {_METHOD} (?P<target>\S{{1,8192}})\s{{1,4}}(?P<status>\d{{3}})(?=\s|$)"),
-    # 141015/093052.123, [response] http://host:3000: get /x {} 404 (12ms)   (hapi's good);  [response] get /x 404 (5ms)  (hapi-pino)
+    _layout("sanic", "sanic.access", rf"\[{_CLIENT}:\d{{1,5}}\]: {_METHOD} (?P<target>\S{{1,8192}})\s{{1,4}}{_STATUS}(?=\s|$)"),
+    # 141015/093052.123, [response] http://host:3000: get /x {} 404 (12ms)   (hapi's good);  [response] get /x 404 (5ms)
     _layout(
         "hapi",
         "[response",
-        r"\[response[^\]\n]{0,60}\] (?:https?://\S{1,200}: )?(?P<method>get|post|put|patch|delete|head|options) (?P<target>/\S{0,8192})(?: \{[^\n]{0,2000}\})?"
-        r" (?P<status>\d{3}) \(\d{1,9}ms\)",
+        r"\[response[^\]\n]{0,60}\] (?:https?://\S{1,200}: )?(?P<method>get|post|put|patch|delete|head|options)"
+        rf" {_TARGET}(?: \{{[^\n]{{0,2000}}\}})? {_STATUS} \(\d{{1,9}}ms\)",
     ),
 )
 
 MAYBE = re.compile(
-    r"\b(?:" + "|".join(METHODS) + r")\b|\" [45]\d\d\b|\bCompleted [1-5]|\bSent [1-5]|\bRequest finished in |\"WebSocket |\[response"
+    r"\b(?:"
+    + "|".join(METHODS)
+    + r")\b|\" [45]\d\d\b|\bCompleted [1-5]|\bSent [1-5]|\bRequest finished in |\"WebSocket |\[response"
 )
 """Every line that a layout can read holds one of these: the first test, and the fast path's."""
 
