@@ -86,7 +86,7 @@ def _match(
         system=rule.system,
         code=code,
         db_code=named.get("db_code") or rule.db_code or extracted.db_code,
-        implied_code=rule.implied_code or (rule.code_map.get(code) if code else None),
+        implied_code=_implied(rule, code),
         layer=rule.layer,
         severity=rule.severity,
         status=status,
@@ -103,6 +103,12 @@ def _match(
         priority=rule.priority,
         framework=rule.framework,
     )
+
+
+def _implied(rule: Rule, code: str | None) -> str | None:
+    """The code that the wording stands for; None when the record prints that very code."""
+    implied = rule.implied_code or (rule.code_map.get(code) if code else None)
+    return implied if implied != code else None
 
 
 def _named(hit: re.Match[str]) -> dict[str, str]:
@@ -147,7 +153,7 @@ def _mark(rule: Rule, named: Mapping[str, str], extracted: Extracted, code: str 
         kind=rule.mark,
         tool=rule.tool,
         code=code,
-        implied_code=rule.implied_code or (rule.code_map.get(code) if code else None),
+        implied_code=_implied(rule, code),
         db_code=named.get("db_code") or rule.db_code or extracted.db_code,
         migration=migration or (extracted.migrations[0] if len(extracted.migrations) == 1 else None),
         migrations=extracted.migrations or ((migration,) if migration else ()),
@@ -225,8 +231,11 @@ def classify_record(record: Record, rules: RuleSet, redactor: Redactor, health_p
     payload = record.payload
     access = parse_access(payload, health_paths=health_paths) if len(record.events) == 1 else None
     if access is not None:
-        if access.client:
-            access = replace(access, client=redactor.token("client", access.client))
+        access = replace(
+            access,
+            path=redactor.path(access.path) if access.path else access.path,
+            client=redactor.token("client", access.client) if access.client else access.client,
+        )
         same_line = _same_line_causes(payload, rules, redactor) if (access.status or 0) >= 400 else ()
         refused = (access.status or 0) >= 400 or access.aborted
         return _fact(record, redactor, matches=same_line, access=access, evidence_at=0 if refused else None)
