@@ -61,8 +61,8 @@ _NO_FIELD = frozenset(("", "__root__", "root", "_schema", "non_field_errors", "n
 def dotted(path: Any) -> str:
     """`participants.1.role` for `["participants", 1, "role"]`, `/participants/1/role`, `participants[1].role`, `participants -> 1 -> role`."""
     if isinstance(path, list | tuple):
-        if any(isinstance(part, Bare) and part in ("Array", "Object") for part in path):
-            return ""
+        if any(isinstance(part, list) or (isinstance(part, Bare) and part in ("Array", "Object")) for part in path):
+            return ""  # `[Array]`, `[ [Object] ]`: Node printed no deeper
         parts = [str(part.get("key", "") if isinstance(part, Mapping) else part) for part in path[:20] if part is not None]
         return ".".join(part for part in parts if part)[:200]
     if not isinstance(path, str) or len(path) > 400:
@@ -155,8 +155,8 @@ def _issues_in(value: Any, budget: list[int], parent: str = "") -> Iterator[Issu
 
 
 def _is_issue(value: Mapping[str, Any]) -> bool:
-    if "constraints" in value and "property" in value:
-        return True
+    if "property" in value and ("constraints" in value or "children" in value):
+        return True  # class-validator
     where = _where(value)
     if where is None or not any(key in value for key in _SAYS_KEYS):
         return False
@@ -222,7 +222,7 @@ def _unprefixed(text: str) -> str:
 
 # --- maps and trees of messages ------------------------------------------------------------------
 
-_WRAPPERS = frozenset("errors error validation_errors validationErrors detail details messages fieldErrors field_errors violations data json".split())
+_WRAPPERS = frozenset("errors error validation_errors validationErrors detail details messages fieldErrors field_errors violations data json nested".split())
 
 
 @extractor
@@ -261,7 +261,7 @@ def _is_messages(value: Any) -> bool:
 
 def _mapped(value: Mapping[str, Any], parent: str, depth: int = 0) -> Iterator[str]:
     for key, inner in list(value.items())[:200]:
-        own = dotted(key)
+        own = dotted(str(key).removeprefix("$."))
         path = parent if own in _NO_FIELD else ".".join(part for part in (parent, own) if part)
         if _is_messages(inner) or (depth == 0 and isinstance(inner, str) and not isinstance(inner, Bare) and key not in ("message", "name", "level")):
             yield path
@@ -420,6 +420,8 @@ def spring_fields(text: str) -> Extracted:
     return Extracted(fields=_named(dotted(hit[1]) for hit in hits), code=next((hit[2] for hit in hits if hit[2]), None))
 
 
+_VIOLATION_TEXT = re.compile(r"ConstraintViolationException: ((?:[\w.\[\]<> ]{1,120}: [^,\n]{1,200}(?:, |$)){1,50})", re.MULTILINE)
+_VIOLATION_PATH = re.compile(r"(?:^|, )([\w.\[\]]{1,120}): ")
 _VIOLATION = re.compile(r"propertyPath=([\w.\[\]]{1,120})(?:[^\n]{0,300}?constraints\.(\w{1,60})\.message)?")
 
 
@@ -427,6 +429,9 @@ _VIOLATION = re.compile(r"propertyPath=([\w.\[\]]{1,120})(?:[^\n]{0,300}?constra
 def jakarta_violations(text: str) -> Extracted:
     """`ConstraintViolationImpl{interpolatedMessage='…', propertyPath=name, …, messageTemplate='{…constraints.NotNull.message}'}`."""
     hits = _every(_VIOLATION, text)
+    if not hits:
+        told = _VIOLATION_TEXT.search(text[:MAX_CHARS])
+        return Extracted(fields=_named(dotted(hit[1]) for hit in _VIOLATION_PATH.finditer(told[1])) if told else ())
     return Extracted(fields=_named(dotted(hit[1]) for hit in hits), code=next((hit[2] for hit in hits if hit[2]), None))
 
 
@@ -509,6 +514,84 @@ def mongoose_paths(text: str) -> Extracted:
     named = [hit[1] or hit[2] for hit in _every(_MONGOOSE_PATH, text)]
     kind = _MONGOOSE_KIND.search(text[:MAX_CHARS])
     return Extracted(fields=_named(heads or named), code=kind[1] if kind else None)
+
+
+@extractor
+def celebrate_keys(text: str, fields: Mapping[str, Any] | None) -> Extracted:
+    """celebrate's answer: `validation: { body: { source: 'body', keys: ['lastName'] } }`."""
+    sources = [fields] if fields is not None else list(values(_unprefixed(text)))[:20]
+    found = [key for source in sources for holder in _holding(source, "source", "keys") for key in holder["keys"] if isinstance(key, str)]
+    return Extracted(fields=_named(dotted(key) for key in found))
+
+
+def _holding(value: Any, *keys: str, depth: int = 0) -> Iterator[Mapping[str, Any]]:
+    """Every mapping that has all of `keys`, the last one holding a list."""
+    if isinstance(value, Mapping) and depth < 8:
+        if all(key in value for key in keys) and isinstance(value[keys[-1]], list):
+            yield value
+        for inner in list(value.values())[:200]:
+            yield from _holding(inner, *keys, depth=depth + 1)
+
+
+_YUP_PATH = re.compile(r"\bpath\"?: ?['\"]([\w.$\[\]]{1,120})['\"]")
+_YUP_SENTENCE = re.compile(r"(?:^|['\": ])([A-Za-z_$][\w.$\[\]]{0,120}) (?:is a required field|must be |must match |must contain |field (?:has|must) |cannot be null)", re.MULTILINE)
+
+
+@text_extractor
+def yup_paths(text: str) -> Extracted:
+    """Paths of a yup error and of its `inner` errors, else the subjects of its sentences."""
+    paths = [hit[1] for hit in _every(_YUP_PATH, text)] or [hit[1] for hit in _every(_YUP_SENTENCE, text) if hit[1] != "this"]
+    return Extracted(fields=_named(dotted(path) for path in paths))
+
+
+_SEQUELIZE = re.compile(r"(?:[Vv]iolation|error): (?:[A-Z]\w{0,60}\.)?([a-z_]\w{0,60}) (?:cannot|must|should|is)\b|\bpath\"?: ?['\"](\w{1,80})['\"]|\bon (\w{1,60}) failed\b")
+
+
+@text_extractor
+def sequelize_paths(text: str) -> Extracted:
+    """`notNull Violation: User.name cannot be null`, `path: 'name'`."""
+    return Extracted(fields=_named(next((group for group in hit.groups() if group), "") for hit in _every(_SEQUELIZE, text)))
+
+
+_ERRORLIST = re.compile(r"<li>([\w.]{1,80})<ul class=\"errorlist\"")
+
+
+@text_extractor
+def django_errorlist(text: str) -> Extracted:
+    """A form's errors printed as HTML."""
+    return Extracted(fields=_named(hit[1] for hit in _every(_ERRORLIST, text)))
+
+
+_ASPNET_FIELD = re.compile(r"\"((?:\$\.)?[A-Za-z_][\w.\[\]]{0,120})\": ?\[\s{0,20}\"")
+
+
+@text_extractor
+def aspnet_errors(text: str) -> Extracted:
+    """`"errors": { "DueDate": [ "The DueDate field is required." ] }` in text that is no JSON event of its own."""
+    after = text[:MAX_CHARS].partition('"errors"')[2]
+    return Extracted(fields=_named(dotted(hit[1].removeprefix("$.")) for hit in _every(_ASPNET_FIELD, after)))
+
+
+_SPRING_PROPERTY = re.compile(r"(?:Property|on field|property): ?'?([\w.\-\[\]]{1,120})")
+
+
+@text_extractor
+def spring_property(text: str) -> Extracted:
+    """`Property: app.url` of Spring Boot's failure report."""
+    return Extracted(fields=_named(hit[1] for hit in _every(_SPRING_PROPERTY, text)))
+
+
+_GRAPHQL_VARIABLE = re.compile(r"\bVariable \\?\"\$(\w{1,80})\\?\"")
+_GRAPHQL_FIELD = re.compile(
+    r"\bField \\?\"?([\w.]{1,80})\\?\"? (?:argument \\?\"\w{1,80}\\?\" )?of (?:required )?type|\bat \\?\"(?:\w{1,80}\.)?([\w.]{1,80})\\?\";?|\bvalue\.([\w.]{1,80}) of required type"
+)
+
+
+@text_extractor
+def graphql_fields(text: str) -> Extracted:
+    """`Field "details" of required type "String!" was not provided`, `got invalid value 5 at "input.details"`."""
+    found = [next((group for group in hit.groups() if group), "") for hit in _every(_GRAPHQL_FIELD, text)]
+    return Extracted(fields=_named(found or (hit[1] for hit in _every(_GRAPHQL_VARIABLE, text))))
 
 
 # --- Prisma --------------------------------------------------------------------------------------
