@@ -29,13 +29,14 @@ from dashboard.views import (
     welcome,
 )
 from dashboard.views.frame import Frame, browser_zone, is_dark
-from dashboard.workspace import Workspace
 from parsers import errors
 
 if TYPE_CHECKING:
     from types import ModuleType
 
     from streamlit.navigation.page import StreamlitPage
+
+    from dashboard.workspace import Workspace
 
 _SHOWN: tuple[Any, ...] = (deployments, deployment, migrations, failures, ladder, requests, fields, events, sources)
 _HIDDEN: tuple[Any, ...] = (failure,)
@@ -56,6 +57,8 @@ def run() -> None:
 
 
 def _open() -> Workspace:
+    from dashboard.workspace import Workspace
+
     return Workspace.open(current().settings)
 
 

@@ -19,7 +19,7 @@ from dashboard import words
 from parsers import Layer, Outcome
 
 if TYPE_CHECKING:
-    from dashboard.workspace import DeploymentRow, LadderCell, TimeCell
+    from dashboard.rows import DeploymentRow, LadderCell, TimeCell
 
 MOST_ROUTES = 12
 _LONGEST_LABEL = 48

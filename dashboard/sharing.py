@@ -15,7 +15,7 @@ from dashboard import tables, words
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from dashboard.workspace import DeploymentRow, FailureGroup
+    from dashboard.rows import DeploymentRow, FailureGroup
     from parsers import Finding
 
 _LINES = 40

@@ -20,7 +20,7 @@ from parsers import Finding, Layer, MigrationRun
 if TYPE_CHECKING:
     from pandas.io.formats.style import Styler
 
-    from dashboard.workspace import (
+    from dashboard.rows import (
         Comparison,
         ContextLine,
         DeploymentRow,

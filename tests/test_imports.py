@@ -15,7 +15,7 @@ PARSERS = (
 )  # fmt: skip
 # A name that ends in "/" is a folder whose files may import each other, without a circle.
 DASHBOARD = (
-    "__init__", "shipped", "words", "settings", "store", "fetchers/", "double/", "workspace", "state", "tables",
+    "__init__", "shipped", "words", "settings", "rows", "store/", "fetchers/", "double/", "workspace", "state", "tables",
     "charts", "report", "sharing", "refresh", "running", "views/", "app", "launch", "cli", "__main__",
 )  # fmt: skip
 

@@ -12,8 +12,8 @@ from dashboard.views.frame import Frame
 from parsers import DeploymentTask, MigrationRun, Reason
 
 if TYPE_CHECKING:
+    from dashboard.rows import Comparison, DeploymentRow, TimelineStep
     from dashboard.state import ViewState
-    from dashboard.workspace import Comparison, DeploymentRow, TimelineStep
 
 TITLE, PATH, ICON = "Deployment", "deployment", ":material/deployed_code:"
 

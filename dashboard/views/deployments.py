@@ -12,7 +12,7 @@ from dashboard.views.frame import Frame
 from parsers import VerdictValue
 
 if TYPE_CHECKING:
-    from dashboard.workspace import DeploymentRow
+    from dashboard.rows import DeploymentRow
 
 TITLE, PATH, ICON = "Deployments", "deployments", ":material/rocket_launch:"
 _CHARTS = ("by revision", "over time", "400s with interval")

@@ -13,8 +13,8 @@ from dashboard.views.frame import Frame
 from parsers import Finding
 
 if TYPE_CHECKING:
+    from dashboard.rows import FailureGroup
     from dashboard.state import ViewState
-    from dashboard.workspace import FailureGroup
 
 TITLE, PATH, ICON = "Failure", "failure", ":material/bug_report:"
 

@@ -14,7 +14,7 @@ from dashboard.views.frame import Frame
 from parsers import Category, Layer, Severity
 
 if TYPE_CHECKING:
-    from dashboard.workspace import FailureGroup
+    from dashboard.rows import FailureGroup
 
 TITLE, PATH, ICON = "Failures", "failures", ":material/error:"
 

@@ -12,14 +12,14 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 import streamlit as st
 
 from dashboard import words
+from dashboard.rows import Filters, Window
 from dashboard.state import ViewState, route_id
-from dashboard.workspace import Filters, Window
 
 if TYPE_CHECKING:
     from streamlit.navigation.page import StreamlitPage
 
     from dashboard.refresh import Refresh
-    from dashboard.workspace import (
+    from dashboard.rows import (
         Comparison,
         ContextLine,
         DeploymentRow,
@@ -30,8 +30,8 @@ if TYPE_CHECKING:
         SourceRow,
         TimeCell,
         TimelineStep,
-        Workspace,
     )
+    from dashboard.workspace import Workspace
     from parsers import Finding, MigrationRun, UnexplainedGroup
 
 

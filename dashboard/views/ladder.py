@@ -12,7 +12,7 @@ from dashboard.views import blocks
 from dashboard.views.frame import Frame
 
 if TYPE_CHECKING:
-    from dashboard.workspace import LadderCell
+    from dashboard.rows import LadderCell
 
 TITLE, PATH, ICON = "Layer ladder", "ladder", ":material/stairs:"
 

@@ -12,7 +12,7 @@ from dashboard.views import blocks
 from dashboard.views.frame import Frame
 
 if TYPE_CHECKING:
-    from dashboard.workspace import RouteRow
+    from dashboard.rows import RouteRow
 
 TITLE, PATH, ICON = "Requests", "requests", ":material/swap_vert:"
 

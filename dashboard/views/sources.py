@@ -12,7 +12,7 @@ from dashboard.views.frame import Frame
 from parsers import Confidence
 
 if TYPE_CHECKING:
-    from dashboard.workspace import SourceRow
+    from dashboard.rows import SourceRow
 
 TITLE, PATH, ICON = "Sources", "sources", ":material/inventory_2:"
 

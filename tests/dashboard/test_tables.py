@@ -1,0 +1,100 @@
+"""Tables: what a row says, which row is which object, and that no spreadsheet computes a cell."""
+
+import csv
+import io
+from datetime import UTC
+
+import pandas as pd
+import pytest
+
+from dashboard import tables
+from dashboard.rows import Filters
+from tests.dashboard.fake_workspace import ID, FakeWorkspace
+
+WORKSPACE = FakeWorkspace()
+NAMES = {ID[revision]: str(revision) for revision in sorted(ID)}
+
+
+def test_the_landing_table_says_how_bad_each_deployment_is():
+    """Deployment 50: FAIL although ECS is content; P3005, continued; its 400s with count and interval."""
+    row = tables.deployments(WORKSPACE.deployments(), UTC).iloc[0]
+
+    assert row["verdict"] == "✖ FAIL"
+    assert row["ECS says"] == "SUCCESSFUL"
+    assert row["migrations"] == "✖ failed P3005, continued"
+    assert row["400s (95 % interval)"] == "58 of 222 · 26 % (21–32)"
+
+
+def test_every_code_of_a_deployments_tasks_is_named():
+    """Deployment 49 had one task without a database and one without a migration history."""
+    row = tables.deployments(WORKSPACE.deployments(), UTC).iloc[1]
+
+    assert row["migrations"] == "✖ failed P1001, P3005, continued"
+
+
+def test_marks_stand_inside_the_list_at_their_time():
+    """Newest first, the start of deployment 50 comes right under its failure and above that of deployment 49."""
+    findings = WORKSPACE.findings(Filters())
+    marks = [(row.deployment.started_ms, f"deployment {row.deployment.revision} started") for row in WORKSPACE.deployments()]
+    frame, order = tables.findings_with_marks(findings, marks, UTC)
+
+    assert [one.id if one else None for one in order[:3]] == ["finding-50", None, "finding-49"]
+    assert frame.iloc[1]["what"] == "━━ deployment 50 started ━━"
+
+
+def test_a_comparison_keeps_rows_and_groups_together():
+    """The row that says gone belongs to the group that is gone."""
+    frame, groups = tables.comparison(WORKSPACE.comparison(ID[50]), NAMES)
+
+    assert frame.iloc[0]["change"] == "○ gone"
+    assert groups[0].fingerprint == WORKSPACE.comparison(ID[50]).gone[0].fingerprint
+    assert len(frame) == len(groups)
+
+
+def test_a_route_is_summed_over_its_deployments():
+    """One row an endpoint: all requests, the failed with interval, a sparkline in the order of the deployments."""
+    frame, endpoints = tables.routes(WORKSPACE.requests(Filters()), list(NAMES))
+    row = frame.iloc[endpoints.index(("POST", "/api/v1/clinical-notes"))]
+
+    assert row["requests"] == 460
+    assert row["failed (95 % interval)"].startswith("346 of 460 · 75 %")
+    assert len(row["failed % by deployment"]) == 5
+
+
+@pytest.mark.parametrize("start", ["=", "+", "-", "@", "\t", "\r", "\0", "＝", " ="])
+def test_no_cell_starts_a_formula(start):
+    """Excel, LibreOffice and Sheets compute none of them (an apostrophe leads, or the character is written out);
+    a negative number stays a number."""
+    frame = pd.DataFrame([{"what": f"{start}cmd|' /C calc'!A0", "requests": -3}])
+    rows = list(csv.reader(io.StringIO(tables.csv_bytes(frame).decode())))
+
+    assert rows[1][0][0] in "'\\"
+    assert rows[1][1] == "-3"
+
+
+def test_csv_keeps_one_row_a_row():
+    """Line ends inside log text stay inside their cell, control characters are written out."""
+    frame = pd.DataFrame([{"what": 'a\nb,"c"\x1b[31m'}])
+    rows = list(csv.reader(io.StringIO(tables.csv_bytes(frame).decode(), newline="")))
+
+    assert rows[1] == ['a\nb,"c"\\x1b[31m']
+    assert len(rows) == 2
+
+
+def test_painting_changes_no_word():
+    """The painted table holds the same texts; a state that nobody knows is not painted as good."""
+    frame = tables.deployments(WORKSPACE.deployments(), UTC)
+    painted = tables.painted(frame, dark=True)
+
+    assert painted.data.equals(frame)
+    assert "16294A" not in painted.to_html()  # no blue paper: nothing passed here
+
+
+def test_no_table_is_longer_than_a_page():
+    """A thousand endpoints are cut to two hundred rows: the browser pays for each."""
+    row = WORKSPACE.requests(Filters())[0]
+    many = [row.__class__(method="GET", route=f"/r{n}", deployment_id=row.deployment_id, revision=50, requests=1, by_status={200: 1},
+                          aborted=0) for n in range(1000)]  # fmt: skip
+    frame, endpoints = tables.routes(many, list(NAMES))
+
+    assert len(frame) == len(endpoints) == tables.MOST_ROWS
