@@ -110,8 +110,9 @@ _HEALTH_PATH = re.compile(
 def parse_access(payload: Payload, *, health_paths: Sequence[str] = ()) -> Access | None:
     """The answered request in one event, None when the event is no access line.
 
-    `path` (without its query) and `client` are raw: the reader redacts them; `route` is the template. `opening`: only
-    the request's beginning, its end carries the same request id, method and path are None there. `status` None and `aborted`: the client gave up, nothing was answered.
+    `path` (without its query) and `client` are raw: the reader redacts them; `route` is the template.
+    `opening`: only the request's beginning; its end carries the same request id and has no method and path of its own.
+    `status` None and `aborted`: the client gave up, nothing was answered.
     `health_paths`: further paths of health checks, beside the usual ones; a trailing `*` takes every path below.
     """
     if payload.fields is None:

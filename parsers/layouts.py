@@ -215,7 +215,8 @@ LAYOUTS: tuple[Layout, ...] = (
         "pipes",
         "|",
         rf"\| {{0,4}}{_STATUS} {{0,4}}\| {{0,20}}[\d.]{{1,20}}[a-zµμ]{{1,2}}[\d.a-zµμ]{{0,20}} {{0,20}}"
-        rf'\| {{0,60}}(?P<client>[\w.:%-]{{1,60}}) {{0,60}}\| {{0,4}}{_METHOD} {{1,20}}(?:\| {{0,4}})?"?(?P<target>/[^\s"|]{{0,8192}})',
+        rf"\| {{0,60}}(?P<client>[\w.:%-]{{1,60}}) {{0,60}}\| {{0,4}}{_METHOD} {{1,20}}(?:\| {{0,4}})?"
+        r'"?(?P<target>/[^\s"|]{0,8192})',
     ),
     # 172.17.0.1 POST /api/v1/login took 8ms and returned 401 65 bytes
     _layout("play", " took ", rf"{_METHOD} {_TARGET} took \d{{1,10}} ?ms and returned {_STATUS}\b"),
