@@ -5,6 +5,7 @@ Written from what the tools print, before the redactor existed and without looki
 for something an engineer needs. `cases(seed)` draws the values and puts the plain shapes into wrappers.
 """
 
+# ruff: noqa: E501  lines of real tools are as long as they are
 from __future__ import annotations
 
 import base64
@@ -15,8 +16,11 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 _PLANT = re.compile(r"\{%([a-z0-9_]+)(?::([a-z0-9]+))?%\}")
-_KEEP = re.compile(r"\{\+(.*?)\+\}", re.S)
-_SYLLABLES = "bel vir tor man ek ska dri quel mor zan pet ral ovi kel dun far gos hul ister jan lom nar".split()
+_KEEP = re.compile(r"\{\+(.*?)\+\}", re.DOTALL)
+_SYLLABLES = (
+    *("bel", "vir", "tor", "man", "ek", "ska", "dri", "quel", "mor", "zan", "pet"),
+    *("ral", "ovi", "kel", "dun", "far", "gos", "hul", "ister", "jan", "lom", "nar"),
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

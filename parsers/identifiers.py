@@ -1,0 +1,179 @@
+"""Shapes that give a person, an account or a secret away wherever they stand: the table of named masks.
+
+Each mask proves itself on pumped lines (tests/parsers/test_masks.py): one start per run of characters, so the time is
+linear. A mask that needs more than its shape (a check sum, a public address) has a check.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Mask:
+    """A named shape. Group `value`, when there is one, is what must go; the words around it stay."""
+
+    kind: str
+    pattern: re.Pattern[str]
+    needles: tuple[str, ...] = ()                    # one of them must stand in the text; empty: always tried
+    check: Callable[[str], bool] | None = None       # says whether a match really is one
+    keyed: bool = True                               # equal values give equal tokens; False: `<kind>` alone
+
+
+def is_luhn(digits: str) -> bool:
+    """Whether the check digit of a card number fits."""
+    total = 0
+    for position, char in enumerate(reversed(digits)):
+        digit = int(char)
+        if position % 2:
+            digit = digit * 2 - 9 if digit > 4 else digit * 2
+        total += digit
+    return total % 10 == 0
+
+
+def _is_card(value: str) -> bool:
+    digits = re.sub(r"\D", "", value)
+    return digits[0] in "23456" and 14 <= len(digits) <= 19 and is_luhn(digits)
+
+
+def _is_iban(value: str) -> bool:
+    compact = value.replace(" ", "")
+    if not 15 <= len(compact) <= 34:
+        return False
+    return int("".join(str(int(char, 36)) for char in compact[4:] + compact[:4])) % 97 == 1
+
+
+def is_public_ipv4(value: str) -> bool:
+    """False for private, loopback, link-local and shared ranges, which name our own machines, and for no address at all."""
+    octets = [int(part) for part in value.split(".")]
+    if max(octets) > 255:
+        return False
+    first, second = octets[0], octets[1]
+    own = first in (0, 10, 127, 255) or (first, second) in ((192, 168), (169, 254))
+    return not (own or (first == 172 and 16 <= second < 32) or (first == 100 and 64 <= second < 128))
+
+
+_HEXTET = re.compile(r"[0-9A-Fa-f]{1,4}\Z")
+
+
+def is_public_ipv6(value: str) -> bool:
+    """False for loopback, link-local and unique local addresses, for times of day and for no address at all."""
+    head, double, tail = value.partition("::")
+    groups = [*head.split(":"), *tail.split(":")] if double else value.split(":")
+    groups = [group for group in groups if group]
+    if not all(_HEXTET.match(group) for group in groups) or ":::" in value or "::" in tail:
+        return False
+    full = 2 <= len(groups) < 8 if double else len(groups) == 8
+    return full and groups[0].lower()[:2] not in ("fe", "fc", "fd")
+
+
+_RUN = re.compile(r"[A-Z]?[a-z]+|[A-Z]+|\d+")
+
+
+def looks_random(value: str) -> bool:
+    """Whether letters and digits change as often as in a drawn key: `Abc123Def` does not, `aB3xK9q` does."""
+    runs = _RUN.findall(value)
+    letters = sum(map(len, runs))
+    kinds = sum((any(c.islower() for c in value), any(c.isupper() for c in value), any(c.isdigit() for c in value)))
+    if not runs or kinds < 3:
+        return False
+    return letters / len(runs) < (2.8 if len(value) >= 32 else 2.3)
+
+
+_PATH_PART = re.compile(r"(?:^|/)[a-z]{3,}(?:/|$)")
+
+
+def _is_base64(value: str) -> bool:
+    return looks_random(value) and _PATH_PART.search(value) is None
+
+
+def _is_opaque(value: str) -> bool:
+    return any(c.isdigit() or c.isupper() or c in "=+/" for c in value[1:])
+
+
+def _has_digit_and_letter(value: str) -> bool:
+    return any(c.isdigit() for c in value) and any(c.isalpha() for c in value)
+
+
+def _is_encoded_email(value: str) -> bool:
+    return "%40%" not in value
+
+
+_DATE = r"(?:\d{1,4}[-/.]\d{1,2}[-/.]\d{1,4}|\d{1,2}\.? [^\W\d_]{3,12}\.?,? \d{4}|[^\W\d_]{3,12} \d{1,2},? \d{4})"
+_PERSON_WORD = r"(?:patient|client|member|subscriber|insured|beneficiary|customer|account|chart|policy|claimant|user|person|employee|prescription)"
+
+MASKS: tuple[Mask, ...] = (
+    Mask(kind="jwt", needles=("eyJ",), pattern=re.compile(r"(?<![\w-])eyJ[\w-]{8,}(?:\.[\w-]+){1,4}")),
+    Mask(
+        kind="aws_key",
+        needles=("AKIA", "ASIA", "AROA", "AIDA"),
+        pattern=re.compile(r"(?<![A-Za-z0-9])(?:AKIA|ASIA|AROA|AIDA)[A-Z0-9]{16}(?![A-Za-z0-9])"),
+    ),
+    Mask(
+        kind="api_key",
+        needles=("_live_", "_test_", "gh", "xox", "sk-", "SG.", "AIza", "npm_", "glpat-", "hvs.", "whsec_", "shpat_", "dop_v1_", "pypi-"),
+        pattern=re.compile(
+            r"(?<![A-Za-z0-9])(?:gh[pousr]_|github_pat_|xox[abeprs]-|(?:sk|rk|pk)_(?:live|test)_|sk-|SG\.|AIza|npm_|glpat-|hvs\.|whsec_"
+            r"|shpat_|dop_v1_|pypi-)(?=[\w.-]*\d)[\w.-]{16,}"
+        ),
+    ),
+    Mask(
+        kind="credentials",
+        needles=("earer ", "asic ", "EARER ", "oken "),
+        pattern=re.compile(r"\b(?:[Bb]earer|BEARER|[Bb]asic|Token) {1,3}(?P<value>[\w.~+/=-]{8,})"),
+        check=_is_opaque,
+    ),
+    Mask(
+        kind="email",
+        needles=("@", "%40"),
+        pattern=re.compile(r"(?<![\w.+%-])[\w.+%-]+(?:@|%40)(?:[\w-]{1,63}\.){1,8}[^\W\d_]{2,24}"),
+        check=_is_encoded_email,
+    ),
+    Mask(
+        kind="phone",
+        pattern=re.compile(
+            r"(?<![\w.+/-])(?:\+\d{1,3}[ .-]?)?(?:\(\d{3}\)[ -]?|\d{3}[.-])\d{3}[ .-]\d{4}(?![\w-]|\.\d)"
+            r"|(?<![\w+.)-])\+(?:\d{9,15}|\d{1,3}(?:[ .-]\(?\d{2,5}\)?){2,5})(?![\w-]|\.\d)"
+        ),
+    ),
+    Mask(kind="ssn", needles=("-",), pattern=re.compile(r"(?<![\w-])\d{3}-\d{2}-\d{4}(?![\w-])")),
+    Mask(
+        kind="card",
+        pattern=re.compile(r"(?<![\w.-])(?:\d{14,19}|\d{4}([ -])\d{4}\1\d{4}\1\d{1,7}|\d{4}([ -])\d{6}\2\d{5})(?![\w-])"),
+        check=_is_card,
+    ),
+    Mask(
+        kind="iban",
+        pattern=re.compile(r"(?<![\w-])[A-Z]{2}\d{2}(?: ?[A-Z0-9]{4}){2,7}(?: ?[A-Z0-9]{1,3})?(?!\w)"),
+        check=_is_iban,
+    ),
+    Mask(
+        kind="mrn",
+        pattern=re.compile(
+            rf"(?i)(?<![<\w])(?:MRN|NPI|medical[ _-]record(?:[ _-](?:number|no\.?))?|{_PERSON_WORD}(?:[ _-]?(?:id|number|no\.?|nr\.?))?)"
+            r"[ \"'`:=#-]{1,3}(?P<value>[a-z]{0,4}-?\d{5,14})(?!\w)"
+        ),
+    ),
+    Mask(
+        kind="birth_date",
+        pattern=re.compile(rf"(?i)\b(?:DOB|D\.O\.B\.?|date[ _-]of[ _-]birth|birth[ _-]?da(?:te|y)|born(?: on)?)[ \"':=,]{{1,4}}(?P<value>{_DATE})"),
+        keyed=False,
+    ),
+    Mask(kind="ip", needles=(".",), pattern=re.compile(r"(?<![\w.])(?:\d{1,3}\.){3}\d{1,3}(?!\w|\.\d)"), check=is_public_ipv4),
+    Mask(kind="ip", needles=(":",), pattern=re.compile(r"(?<![\w:.])[0-9A-Fa-f]{1,4}:[0-9A-Fa-f:]{2,36}(?![\w:])"), check=is_public_ipv6),
+    Mask(
+        kind="uuid",
+        needles=("-",),
+        pattern=re.compile(r"(?<![0-9A-Fa-f])[0-9A-Fa-f]{8}-[0-9A-Fa-f]{4}-[0-9A-Fa-f]{4}-[0-9A-Fa-f]{4}-[0-9A-Fa-f]{12}"),
+    ),
+    Mask(kind="hex", pattern=re.compile(r"(?<![A-Za-z0-9])[0-9a-fA-F]{20,}(?![A-Za-z0-9])")),
+    Mask(
+        kind="id",
+        pattern=re.compile(r"(?<![A-Za-z0-9])(?:c[a-z0-9]{24}|[0-9A-HJKMNP-TV-Z]{26})(?![A-Za-z0-9])"),
+        check=_has_digit_and_letter,
+    ),
+    Mask(kind="secret", pattern=re.compile(r"(?<![A-Za-z0-9+/=])[A-Za-z0-9+/]{40,}={0,2}(?![A-Za-z0-9+/=])"), check=_is_base64),
+    Mask(kind="secret", pattern=re.compile(r"(?<![A-Za-z0-9_-])[A-Za-z0-9_-]{20,}(?![A-Za-z0-9_-])"), check=looks_random),
+)
