@@ -13,11 +13,10 @@ import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from parsers.errors import TriageError, UsageError
-
 if TYPE_CHECKING:
     from dashboard.judgement import Judgement
     from parsers import Deployment, Finding, Redactor, RuleSet, Verdict
+    from parsers.errors import UsageError
 
 PROGRAM = "triage"
 EXAMPLES = """\
@@ -34,17 +33,32 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Runs one command; returns the exit code of DESIGN's contract."""
     try:
         return _run(sys.argv[1:] if arguments is None else list(arguments))
-    except TriageError as error:
-        _say(f"{PROGRAM}: {error}")
-        if error.hint:
-            _say(f"  {error.hint}")
-        return error.exit_code
     except KeyboardInterrupt:
         _say(f"{PROGRAM}: interrupted")
         return 130
-    except BrokenPipeError:
+    except BrokenPipeError:  # the reader of a pipe has seen enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
+    except Exception as error:
+        return _failed(error)
+
+
+def _failed(error: Exception) -> int:
+    """The exit code of an error raised on purpose, told with its hint; anything else is a defect and goes on."""
+    from parsers.errors import TriageError
+
+    if not isinstance(error, TriageError):
+        raise error
+    _say(f"{PROGRAM}: {error}")
+    if error.hint:
+        _say(f"  {error.hint}")
+    return error.exit_code
+
+
+def _usage(message: str, *, hint: str) -> UsageError:
+    from parsers.errors import UsageError
+
+    return UsageError(message, hint=hint)
 
 
 def _say(text: str) -> None:
@@ -110,9 +124,9 @@ def _add_source(parser: argparse.ArgumentParser, *, required: bool = False) -> N
 
 
 def _rules(options: argparse.Namespace) -> RuleSet:
-    from parsers.rules import load_packs
+    from dashboard.pack_cache import cached_packs
 
-    return load_packs(options.packs)
+    return cached_packs(options.packs)
 
 
 def _redactor() -> Redactor:
@@ -142,7 +156,7 @@ def _time(text: str | None) -> int | None:
         return None
     value = epoch_ms(text)
     if value is None:
-        raise UsageError(f"--at {text!r} is no time", hint="RFC 3339, for example 2025-11-19T03:00:00Z")
+        raise _usage(f"--at {text!r} is no time", hint="RFC 3339, for example 2025-11-19T03:00:00Z")
     return value
 
 
@@ -154,7 +168,7 @@ def _print_json(documents: Iterable[Mapping[str, Any]]) -> None:
 def _sources(options: argparse.Namespace) -> list[str]:
     if options.sources:
         return list(options.sources)
-    raise UsageError("nothing to read", hint="name a scene or log files: --from PATH (try --from sample_logs/founding-story)")
+    raise _usage("nothing to read", hint="name a scene or log files: --from PATH (try --from sample_logs/founding-story)")
 
 
 # classify
@@ -257,7 +271,7 @@ def chosen_deployment(deployments: Sequence[Deployment], definition: str | None,
     if fitting:
         return fitting[-1]
     known = ", ".join(one.task_definition for one in deployments[-8:]) or "none: the input has no ecs.json"
-    raise UsageError("no such deployment", hint=f"deployments seen: {known}")
+    raise _usage("no such deployment", hint=f"deployments seen: {known}")
 
 
 def exit_code_of(verdict: Verdict, *, dry_run: bool = False, inconclusive: str | None = None) -> int:
@@ -327,7 +341,7 @@ def _show(options: argparse.Namespace) -> int:
     run = next((r for r in judgement.runs if r.id == options.id), None)
     finding = next((f for f in judgement.findings if options.id in (f.id, f.run_id)), None)
     if finding is None and run is None:
-        raise UsageError(f"no finding or run {options.id!r} in this input", hint="`triage findings` lists them")
+        raise _usage(f"no finding or run {options.id!r} in this input", hint="`triage findings` lists them")
     run = run or next((r for r in judgement.runs if finding is not None and r.id == finding.run_id), None)
     if options.format == "json":
         from parsers.contract import finding_document, run_document
@@ -392,7 +406,7 @@ def _rules_command(options: argparse.Namespace) -> int:
         from difflib import get_close_matches
 
         close = get_close_matches(options.what, list(rules.by_id), 3)
-        raise UsageError(f"no rule {options.what!r}", hint=f"did you mean {' or '.join(close)}?" if close else "`triage rules` lists them")
+        raise _usage(f"no rule {options.what!r}", hint=f"did you mean {' or '.join(close)}?" if close else "`triage rules` lists them")
     rule_text(paper, rule)
     return 0
 

@@ -12,7 +12,7 @@ import hashlib
 import re
 import tomllib
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from enum import StrEnum
 from functools import cached_property
 from importlib.resources import files
@@ -202,6 +202,23 @@ _DEFAULT_PRIORITY = {
 
 def load_packs(extra: Sequence[str | Path] = ()) -> RuleSet:
     """The shipped packs and the user's own (`extra`: files or folders). Raises PackError naming file, rule and remedy."""
+    sources = _sources(extra)
+    packs = tuple(parse_pack(text, source) for source, text in sources)
+    _refuse_double_ids(packs)
+    return RuleSet(packs=packs, digest=_digest(sources))
+
+
+def packs_digest(extra: Sequence[str | Path] = ()) -> str:
+    """16 hex digits of the packs' bytes: which rules read a slice, and the key of what is derived from them."""
+    return _digest(_sources(extra))
+
+
+def _digest(sources: Sequence[tuple[str, str]]) -> str:
+    return hashlib.sha256("\0".join(text for _, text in sources).encode()).hexdigest()[:16]
+
+
+def _sources(extra: Sequence[str | Path]) -> list[tuple[str, str]]:
+    """(name, text) of every pack, shipped ones first."""
     sources: list[tuple[str, str]] = [
         (entry.name, entry.read_text("utf-8"))
         for entry in sorted(files("parsers").joinpath("packs").iterdir(), key=lambda entry: entry.name)
@@ -212,10 +229,50 @@ def load_packs(extra: Sequence[str | Path] = ()) -> RuleSet:
             sources.append((str(path), path.read_text("utf-8")))
         except (OSError, UnicodeDecodeError) as error:
             raise PackError(f"{path}: the pack cannot be read: {error}", hint="check [triage] packs in triage.toml") from error
-    packs = tuple(parse_pack(text, source) for source, text in sources)
-    _refuse_double_ids(packs)
-    digest = hashlib.sha256("\0".join(text for _, text in sources).encode()).hexdigest()[:16]
-    return RuleSet(packs=packs, digest=digest)
+    return sources
+
+
+def rules_to_plain(rules: RuleSet) -> dict[str, Any]:
+    """Loaded packs as plain JSON values, with what was derived from them. For a cache; `rules_from_plain` reads it back."""
+    return {"packs": [_plain(pack) | {"rules": [_plain(r) | {"literals": r.literals} for r in pack.rules]} for pack in rules.packs]}
+
+
+def _plain(noun: Pack | Rule) -> dict[str, Any]:
+    values = {f.name: getattr(noun, f.name) for f in fields(noun)}
+    for name in ("examples", "counter_examples", "todo_examples"):
+        if name in values:
+            values[name] = [[list(example.events), dict(example.expect)] for example in values[name]]
+    return {name: value for name, value in values.items() if name != "rules"}
+
+
+def rules_from_plain(plain: Mapping[str, Any], digest: str) -> RuleSet:
+    """The inverse of `rules_to_plain`. Raises KeyError, TypeError or ValueError when `plain` is something else."""
+    return RuleSet(packs=tuple(_pack_from(entry) for entry in plain["packs"]), digest=digest)
+
+
+def _tuples(values: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: tuple(value) if isinstance(value, list) else value for name, value in values.items()}
+
+
+def _pack_from(entry: Mapping[str, Any]) -> Pack:
+    return Pack(**_tuples({k: v for k, v in entry.items() if k != "rules"}), rules=tuple(map(_rule_from, entry["rules"])))
+
+
+_ENUMS: tuple[tuple[str, type[StrEnum]], ...] = (
+    ("category", Category), ("layer", Layer), ("severity", Severity), ("outcome", Outcome), ("mark", MarkKind),
+)  # fmt: skip
+
+
+def _rule_from(entry: Mapping[str, Any]) -> Rule:
+    values = _tuples(entry)
+    literals = values.pop("literals")
+    for name, kind in _ENUMS:
+        values[name] = kind(values[name]) if values[name] is not None else None
+    for name in ("examples", "counter_examples", "todo_examples"):
+        values[name] = tuple(Example(events=tuple(events), expect=expect) for events, expect in values[name])
+    rule = Rule(**values)
+    rule.__dict__["literals"] = literals  # what the cached property would derive again
+    return rule
 
 
 def _pack_files(extra: Iterable[str | Path]) -> Iterable[Path]:
