@@ -10,7 +10,7 @@ REPOSITORY = Path(__file__).resolve().parents[1]
 
 # Top to bottom. A new file gets its line here, below everything that it imports.
 PARSERS = (
-    "model", "errors", "identifiers", "field_names", "vocabulary", "fingerprints", "masks", "batch", "formats", "extract", "literals", "rules", "access/", "scan", "records",
+    "model", "errors", "lint/", "remedies", "comparison", "identifiers", "field_names", "vocabulary", "fingerprints", "masks", "batch", "formats", "extract", "literals", "rules", "access/", "scan", "records",
     "classify", "requests", "migrations", "attribution", "reading", "statistics", "verdict", "__init__",
 )  # fmt: skip
 # A name that ends in "/" is a folder whose files may import each other, without a circle.
