@@ -689,8 +689,8 @@ _PRISMA_MIGRATION = re.compile(
 _PRISMA_DB_CODE = re.compile(r"Database error code: (\w{4,6})|SqlState\(E?(\w{5})\)|SqlState\(\"(\w{5})\"\)|`ERROR \w{5} \((\d{4})\)|\bError code: (?!P\d)(\w{4,6})\b")
 
 
-@extractor
-def migration_names(text: str, fields: Mapping[str, Any] | None) -> Extracted:
+@text_extractor
+def migration_names(text: str) -> Extracted:
     """The names of a listing, one a line: `20250101000000_init`, `  └─ 20250101000000_init/`."""
     head = _MIGRATION_LIST_HEAD.search(text)
     if head is None:
@@ -706,8 +706,8 @@ def migration_names(text: str, fields: Mapping[str, Any] | None) -> Extracted:
     return Extracted(migrations=tuple(dict.fromkeys(names)))
 
 
-@extractor
-def prisma_migrate(text: str, fields: Mapping[str, Any] | None) -> Extracted:
+@text_extractor
+def prisma_migrate(text: str) -> Extracted:
     """Which migration, and the database's code, out of the block under a Prisma Migrate error."""
     name = _PRISMA_MIGRATION.search(text)
     code = _PRISMA_DB_CODE.search(text)
@@ -715,3 +715,22 @@ def prisma_migrate(text: str, fields: Mapping[str, Any] | None) -> Extracted:
         migrations=(next(group for group in name.groups() if group),) if name else (),
         db_code=next(group for group in code.groups() if group) if code else None,
     )
+
+
+_FLYWAY_SQLSTATE = re.compile(r"^[^\n]{0,80}\bSQL State *: (\w{5})\b", re.MULTILINE)
+_FLYWAY_ERROR_CODE = re.compile(r"^[^\n]{0,80}\bError Code *: (\d{3,5})\b", re.MULTILINE)
+
+
+@text_extractor
+def database_code(text: str) -> Extracted:
+    """The database's own code inside a migration tool's failure, where a driver printed one."""
+    hit = _SQLSTATE.search(text[:MAX_CHARS])
+    return Extracted(db_code=next((group for group in hit.groups() if group), None) if hit else None)
+
+
+@text_extractor
+def flyway_block(text: str) -> Extracted:
+    """`SQL State  : 42701` (or MySQL's `Error Code : 1060`, which says more than its state) under a failed Flyway migration."""
+    vendor = _FLYWAY_ERROR_CODE.search(text)
+    state = _FLYWAY_SQLSTATE.search(text)
+    return Extracted(db_code=vendor[1] if vendor else state[1] if state else None)

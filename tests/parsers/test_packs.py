@@ -20,17 +20,18 @@ IDS_FILE = Path(__file__).with_name("rule_ids.txt")
 PUMP_CHARS = 65_536
 PUMP_LIMIT_S = 0.020
 OUTSIDE_OF_RE2 = re.compile(r"\(\?(?:[=!>]|<[=!]|P=|\()|(?<!\\)\\[1-9]|[*+?}]\+|\\[GKRXZz]")
-_UNBOUNDED_ANY = re.compile(r"(?<!\\)\.[*+]")
 
 
 def _text(example: Example) -> str:
     return "\n".join(decode(event).text for event in example.events)
 
 
-def _examples(attribute: str) -> Iterator[Any]:
-    for rule in RULES.rules:
-        for number, example in enumerate(getattr(rule, attribute)):
-            yield pytest.param(rule, example, id=f"{rule.id}-{number}")
+def _examples(attribute: str) -> list[Any]:
+    return [
+        pytest.param(rule, example, id=f"{rule.id}-{number}")
+        for rule in RULES.rules
+        for number, example in enumerate(getattr(rule, attribute))
+    ]
 
 
 @pytest.mark.parametrize(("rule", "example"), _examples("examples"))
@@ -123,11 +124,13 @@ def pumps(rule: Rule) -> Iterator[str]:
 
 @pytest.mark.parametrize("rule", [pytest.param(rule, id=rule.id) for rule in RULES.rules])
 def test_no_pumped_line_holds_a_pattern_up(rule: Rule) -> None:
-    """64 kB made of a rule's own words: at most 20 ms of CPU in the best of three runs (a record is shortened first)."""
+    """64 kB made of a rule's own words: at most 20 ms of CPU (a record is shortened first)."""
     for line in pumps(rule):
         seen = shorten(line[:PUMP_CHARS])
         assert len(seen) <= EXTRACT_MAX_CHARS + 1
-        spent = min(_spent(rule, seen) for _ in range(3))
+        spent = _spent(rule, seen)
+        if spent > PUMP_LIMIT_S:  # a busy machine: the best of three more decides
+            spent = min(_spent(rule, seen) for _ in range(3))
         assert spent <= PUMP_LIMIT_S, f"{spent * 1000:.0f} ms on {line[:60]!r}…"
 
 
