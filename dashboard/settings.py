@@ -23,7 +23,7 @@ from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from parsers.errors import SettingsError
+from parsers import SettingsError
 
 FILE_NAME = "triage.toml"
 MIGRATIONS = ("auto", "at_start", "own_task", "none")

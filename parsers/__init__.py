@@ -7,6 +7,7 @@
 
 from parsers.attribution import EcsFacts, attribute, ecs_facts, with_tasks
 from parsers.classify import match_text
+from parsers.errors import InputError, NotSeenError, PackError, SettingsError, StoreError, TriageError, UsageError
 from parsers.explanation import Explanation, explain
 from parsers.formats import decode
 from parsers.masks import Redactor, show
@@ -65,12 +66,15 @@ __all__ = [
     "Explanation",
     "Fact",
     "Finding",
+    "InputError",
     "JudgeSettings",
     "Layer",
     "MarkKind",
     "MigrationRun",
+    "NotSeenError",
     "Outcome",
     "Pack",
+    "PackError",
     "Reader",
     "Reading",
     "Reason",
@@ -79,13 +83,17 @@ __all__ = [
     "RequestCount",
     "Rule",
     "RuleSet",
+    "SettingsError",
     "Severity",
+    "StoreError",
     "StreamKey",
     "StreamReading",
     "TaskDefinition",
     "TaskSighting",
     "TranscriptLine",
+    "TriageError",
     "UnexplainedGroup",
+    "UsageError",
     "Verdict",
     "VerdictValue",
     "attribute",

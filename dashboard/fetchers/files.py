@@ -27,8 +27,7 @@ from typing import Any, BinaryIO
 
 import msgspec
 
-from parsers.errors import InputError
-from parsers.model import Event, StreamKey
+from parsers import Event, InputError, StreamKey
 
 CHUNK_BYTES = 1 << 20
 LATEST_MS = 10**15               # a time after the year 33,000 is none

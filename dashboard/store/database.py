@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from dashboard.store.schema import APPLICATION_ID, STEPS
-from parsers.errors import StoreError
+from parsers import StoreError
 
 BUSY_MS = 15_000
 _PAGES_KIB = 64_000                      # page cache of one connection

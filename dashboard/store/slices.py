@@ -23,8 +23,7 @@ import msgspec
 
 from dashboard.store.database import Database
 from dashboard.store.ecs import roll, tidy
-from parsers import Fact, Finding, MigrationRun, Reading, RequestCount, StreamKey, StreamReading
-from parsers.errors import StoreError
+from parsers import Fact, Finding, MigrationRun, Reading, RequestCount, StoreError, StreamKey, StreamReading
 
 T = TypeVar("T")
 MINUTE_MS = 60_000

@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 import pytest
 
 from dashboard.fetchers.files import find_scenes, read_paths
-from parsers.errors import InputError
+from parsers import InputError
 
 TASK = "455aa647b26d9310341733d58b9b7442"
 STREAM = f"ecs/app/{TASK}"
@@ -348,7 +348,7 @@ def test_a_whole_answer_that_breaks_off(tmp_path):
     """Events before the cut are read, pretty-printed or not."""
     for indent in (None, 4):
         text = json.dumps(ANSWER, indent=indent)
-        cut = text[: text.index("a \\\"quoted") + 3]
+        cut = text[: text.index('a \\"quoted') + 3]
 
         events, _ = read(tmp_path, cut.encode())
 

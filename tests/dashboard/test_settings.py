@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from dashboard.settings import KEYS, Settings, default_store, described, load_settings, redaction_key
-from parsers.errors import SettingsError
+from parsers import SettingsError
 
 
 def write(tmp_path, text):
@@ -79,13 +79,13 @@ def test_paths_in_a_file_are_meant_from_its_folder(tmp_path):
 @pytest.mark.parametrize(
     ("text", "message", "hint"),
     [
-        ('[triage]\nretention_day = 3', "retention_day", "did you mean retention_days?"),
+        ("[triage]\nretention_day = 3", "retention_day", "did you mean retention_days?"),
         ('[triage]\nlog_group = ["x"]', "log_group", "did you mean log_groups?"),
         ('cluster = "x"', "cluster", "[triage]"),
         ('[triag]\ncluster = "x"', "triag", "[triage]"),
         ('[triage]\nretention_days = "3"', "retention_days", "whole number"),
-        ('[triage]\nretention_days = 0', "retention_days", "from 1 to 3650"),
-        ('[triage]\nretention_days = true', "retention_days", "whole number"),
+        ("[triage]\nretention_days = 0", "retention_days", "from 1 to 3650"),
+        ("[triage]\nretention_days = true", "retention_days", "whole number"),
         ('[triage]\nmigrations = "at_strat"', "at_strat", "did you mean at_start?"),
         ('[triage]\nevidence = "loose"', "loose", "normal, strict"),
         ('[triage]\npacks = "ours.toml"', "packs", "a list of texts"),
