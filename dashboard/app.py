@@ -53,7 +53,7 @@ def run() -> None:
     except errors.TriageError as error:
         _trouble(str(error), error.hint)
         return
-    main(workspace, _open, _refresh())
+    main(workspace, _open, _refresh(), identity=str(running.settings.store))
 
 
 def _open() -> Workspace:
@@ -93,15 +93,16 @@ def _let_in(allow: Sequence[str]) -> bool:
     return False
 
 
-def main(workspace: Workspace, open_workspace: Callable[[], Workspace], refresh: Refresh) -> None:
+def main(workspace: Workspace, open_workspace: Callable[[], Workspace], refresh: Refresh, *, identity: str) -> None:
     """Draw one page. `open_workspace` opens another connection to the same store, for the refresh's thread."""
     st.set_page_config(page_title="triage", page_icon=":material/troubleshoot:", layout="wide")
     drawn: dict[str, Frame] = {}
     pages = _pages(drawn)
     page = st.navigation(list(pages.values()), position="top")
     try:
-        frame = _frame(workspace, open_workspace, refresh, pages)
+        frame = _frame(workspace, open_workspace, refresh, pages, identity)
         drawn["frame"] = frame
+        _keep_address(page.url_path, frame.state)
         if _is_new(frame) and page.url_path != sources.PATH:
             _header(frame)
             welcome.page()
@@ -130,19 +131,33 @@ def _pages(drawn: Mapping[str, Frame]) -> dict[str, StreamlitPage]:
 
 
 def _frame(
-    workspace: Workspace, open_workspace: Callable[[], Workspace], refresh: Refresh, pages: Mapping[str, StreamlitPage]
+    workspace: Workspace,
+    open_workspace: Callable[[], Workspace],
+    refresh: Refresh,
+    pages: Mapping[str, StreamlitPage],
+    identity: str,
 ) -> Frame:
     state = read_state({key: st.query_params.get_all(key) for key in st.query_params})
     return Frame(
         workspace=workspace,
+        identity=identity,
+        version=workspace.version(),
         state=state,
         zone=browser_zone(state.zone),
         dark=is_dark(),
-        version=workspace.version(),
         pages=pages,
         refresh=refresh,
         open_workspace=open_workspace,
     )
+
+
+def _keep_address(path: str, state: ViewState) -> None:
+    """A link from a page to itself changes the parameters here and not in the browser's address bar: say them again."""
+    ids = (state.deployment, state.fingerprint, state.finding, state.run, state.route, state.excluded)
+    before = st.session_state.get("address")
+    st.session_state["address"] = (path, ids)
+    if before is not None and before[0] == path and before[1] != ids:
+        st.query_params.update({})
 
 
 def _is_new(frame: Frame) -> bool:

@@ -37,19 +37,22 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Frame:
-    """Read-only. `version` is the store's at the beginning of this run: one page never mixes two states of the store."""
+    """Read-only. `version` is the store's at the beginning of this run: one page never mixes two states of the store.
+
+    `identity` names the store within this process: answers of two stores are kept apart."""
 
     workspace: Workspace
     state: ViewState
     zone: tzinfo
     dark: bool
     version: int
+    identity: str
     pages: Mapping[str, StreamlitPage] = field(default_factory=dict)
     refresh: Refresh | None = None
     open_workspace: Callable[[], Workspace] | None = None
 
     def _ask(self, question: str, *arguments: Any) -> Any:
-        return _answer(self.workspace, id(self.workspace), self.version, question, repr(arguments), arguments)
+        return _answer(self.workspace, self.identity, self.version, question, repr(arguments), arguments)
 
     def deployments(self) -> list[DeploymentRow]:
         rows: list[DeploymentRow] = self._ask("deployments", self.state.service)
@@ -69,7 +72,6 @@ class Frame:
         given: dict[str, Any] = {
             "service": state.service,
             "revision": state.revision,
-            "deployment_id": state.deployment,
             "category": state.category,
             "layer": state.layer,
             "severity": state.severity,
@@ -154,9 +156,9 @@ class Frame:
 
 
 @st.cache_resource(max_entries=512, show_spinner=False)
-def _answer(_workspace: Any, _identity: int, version: int, question: str, arguments: str, _arguments: tuple[Any, ...]) -> Any:
-    """An answer, shared by all sessions: nobody may change it. `version` and `arguments` are its key."""
-    del version, arguments
+def _answer(_workspace: Any, identity: str, version: int, question: str, arguments: str, _arguments: tuple[Any, ...]) -> Any:
+    """An answer, shared by all sessions: nobody may change it. `identity` (which store), `version` and `arguments` are its key."""
+    del identity, version, arguments
     return getattr(_workspace, question)(*_arguments)
 
 

@@ -22,4 +22,4 @@ def _refresh() -> Refresh:
 
 kind = st.query_params.get("fake") or st.session_state.get("fake", "story")
 st.session_state["fake"] = kind
-app.main(_workspace(kind), lambda: _workspace(kind), _refresh())
+app.main(_workspace(kind), lambda: _workspace(kind), _refresh(), identity=kind)

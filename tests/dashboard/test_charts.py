@@ -1,6 +1,7 @@
 """Figures: the same objects give the same bytes, few of them, and no label is HTML."""
 
 import json
+from dataclasses import replace
 from datetime import UTC
 
 import pytest
@@ -54,11 +55,9 @@ def test_the_stacks_add_up_to_the_refused_requests():
 
 def test_a_deployment_without_requests_has_no_rate():
     """A share of nothing is not drawn as zero."""
-    rows = FakeWorkspace(rows=lambda rows: [rows[0].__class__(deployment=rows[0].deployment, verdict=rows[0].verdict, requests=0,
-                         refused_400=0, refused_4xx=0, failed_5xx=0, aborted=0, low_400=0.0, high_400=1.0, new_kinds=0,
-                         first_failure_ms=None, migration_outcome=rows[0].migration_outcome, migration_code=None, runs=())]).deployments()  # fmt: skip
+    row = replace(WORKSPACE.deployments()[0], requests=0, refused_400=0)
 
-    assert list(charts.rate_by_revision(rows, dark=False).data[0].x or []) == []
+    assert list(charts.rate_by_revision([row], dark=False).data[0].x or []) == []
 
 
 def test_the_ladder_names_the_layer_that_refused_most():

@@ -18,7 +18,7 @@ def test_this_machine_only_needs_no_sign_in(host):
     check(Exposure(host=host), signs_in=False)
 
 
-@pytest.mark.parametrize("host", ["0.0.0.0", "::", "10.0.0.5", "example.internal", "localhost.example.com", ""])  # noqa: S104
+@pytest.mark.parametrize("host", ["0.0.0.0", "::", "10.0.0.5", "example.internal", "localhost.example.com", ""])
 def test_an_address_that_others_reach_is_refused(host):
     """Without sign-in, proxy or consent nothing listens; the message says what to do."""
     assert not is_loopback(host)
@@ -32,15 +32,15 @@ def test_an_address_that_others_reach_is_refused(host):
 @pytest.mark.parametrize("words", [{"behind_proxy": True}, {"open_to_anyone": True}])
 def test_a_declared_proxy_or_consent_opens(words):
     """Said in so many words, another address is served."""
-    check(Exposure(host="0.0.0.0", **words), signs_in=False)  # noqa: S104
+    check(Exposure(host="0.0.0.0", **words), signs_in=False)
 
 
 def test_sign_in_needs_to_know_who_may_come_in():
     """Without an allow-list everybody with an account at the provider could enter: refused."""
     with pytest.raises(errors.UsageError):
-        check(Exposure(host="0.0.0.0"), signs_in=True)  # noqa: S104
+        check(Exposure(host="0.0.0.0"), signs_in=True)
 
-    check(Exposure(host="0.0.0.0", allow=("@example.com",)), signs_in=True)  # noqa: S104
+    check(Exposure(host="0.0.0.0", allow=("@example.com",)), signs_in=True)
 
 
 @pytest.mark.parametrize(
@@ -83,7 +83,7 @@ def test_nested_tables_and_lists_arrive_flat():
 
 def test_the_hosts_that_browsers_use_are_allowed():
     """A named host joins the list against DNS rebinding; loopback alone stays closed to other names."""
-    named = streamlit_options(Exposure(host="0.0.0.0", public_hosts=("triage.example.com",), behind_proxy=True))  # noqa: S104
+    named = streamlit_options(Exposure(host="0.0.0.0", public_hosts=("triage.example.com",), behind_proxy=True))
 
     assert "triage.example.com" in named["server.allowedHosts"]
     assert "*" not in streamlit_options(Exposure())["server.allowedHosts"]
@@ -91,7 +91,7 @@ def test_the_hosts_that_browsers_use_are_allowed():
 
 def test_the_command_line_says_where_to_listen():
     """Address, port, hosts, list, proxy and browser arrive; what is not said is this machine only."""
-    said = argparse.Namespace(address="0.0.0.0", port=9000, allow=["@example.com"], behind_proxy=True, no_browser=True)  # noqa: S104
+    said = argparse.Namespace(address="0.0.0.0", port=9000, allow=["@example.com"], behind_proxy=True, no_browser=True)
 
-    assert exposure_of(said) == Exposure(host="0.0.0.0", port=9000, allow=("@example.com",), behind_proxy=True)  # noqa: S104
+    assert exposure_of(said) == Exposure(host="0.0.0.0", port=9000, allow=("@example.com",), behind_proxy=True)
     assert exposure_of(argparse.Namespace()) == Exposure()

@@ -45,7 +45,7 @@ def test_there_is_one_reading_at_a_time():
     refresh.start(lambda: reading)
     assert reading.begun.wait(10)
 
-    assert not refresh.start(lambda: Reading())
+    assert not refresh.start(Reading)
     assert (refresh.progress.running, refresh.progress.total, refresh.progress.step) == (True, 3, "file 1")
     go.set()
     refresh.wait(10)

@@ -39,8 +39,10 @@ def test_a_state_survives_its_url(state):
     assert read_state(parse_qs(query)) == state
 
 
-@given(st.dictionaries(st.sampled_from(["svc", "from", "to", "tz", "dep", "rev", "cat", "layer", "sev", "status", "route", "fp",
-                                        "finding", "run", "not"]), st.text(max_size=300) | st.lists(st.text(max_size=40))))  # fmt: skip
+KEYS = ["svc", "from", "to", "tz", "dep", "rev", "cat", "layer", "sev", "status", "route", "fp", "finding", "run", "not"]
+
+
+@given(st.dictionaries(st.sampled_from(KEYS), st.text(max_size=300) | st.lists(st.text(max_size=40))))
 def test_any_query_string_is_read_without_an_error(parameters):
     """Whatever somebody writes into an address, the answer is a state, and that state survives its own URL."""
     state = read_state(parameters)
@@ -50,7 +52,7 @@ def test_any_query_string_is_read_without_an_error(parameters):
 
 def test_a_hostile_value_is_dropped():
     """HTML, line breaks, blanks and formulas are no ids."""
-    for value in ("<img src=x>", "a b", "x\ny", "=cmd()", "‮", ""):
+    for value in ("<img src=x>", "a b", "x\ny", "=cmd()", "\u202e", ""):
         assert read_state({"dep": value, "fp": value, "finding": value, "route": value}) == ViewState()
 
 
