@@ -1,0 +1,98 @@
+"""A served dashboard and a browser, for the tests that look at real pages."""
+
+import os
+import socket
+import subprocess
+import sys
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+FLAGS = [
+    "--headless", "--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking",
+    "--disable-component-update", "--disable-sync",
+]  # fmt: skip
+REPOSITORY = Path(__file__).resolve().parents[2]
+STARTER = """
+import sys
+import streamlit as st
+from dashboard.launch import Exposure, streamlit_options
+st.App(sys.argv[1]).run(config=streamlit_options(Exposure(port=int(sys.argv[2]))))
+"""
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def wait_until_served(url: str, process: subprocess.Popen) -> None:
+    """Until the server answers; its own death is an error at once."""
+    for _ in range(300):
+        if process.poll() is not None:
+            raise AssertionError(f"the server ended with {process.returncode}")
+        try:
+            with urllib.request.urlopen(f"{url}/_stcore/health", timeout=1):  # noqa: S310
+                return
+        except (urllib.error.URLError, ConnectionError, TimeoutError):
+            try:
+                process.wait(0.1)
+            except subprocess.TimeoutExpired:
+                continue
+    raise AssertionError("the server did not answer")
+
+
+@pytest.fixture(scope="session")
+def served() -> Iterator[str]:
+    """Address of the pages over the fake workspace, with the shipped settings."""
+    port = free_port()
+    script = REPOSITORY / "tests" / "dashboard" / "page_script.py"
+    environment = os.environ | {"PYTHONPATH": str(REPOSITORY)}
+    process = subprocess.Popen([sys.executable, "-c", STARTER, str(script), str(port)], cwd=REPOSITORY, env=environment)  # noqa: S603
+    try:
+        wait_until_served(f"http://127.0.0.1:{port}", process)
+        yield f"http://127.0.0.1:{port}"
+    finally:
+        process.terminate()
+        process.wait(10)
+
+
+@pytest.fixture(scope="session")
+def browser(chromium):
+    """Debian's Chromium, headless."""
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        running = playwright.chromium.launch(executable_path=chromium, args=FLAGS)
+        yield running
+        running.close()
+
+
+@pytest.fixture
+def look(browser):
+    """`look(url, **context)` opens a page in a context of its own and waits until it is drawn."""
+    contexts = []
+
+    def open_page(url: str, **options):
+        context = browser.new_context(**({"viewport": {"width": 1280, "height": 900}, "timezone_id": "America/New_York"} | options))
+        contexts.append(context)
+        context.grant_permissions(["clipboard-read", "clipboard-write"])
+        page = context.new_page()
+        page.set_default_timeout(20_000)
+        page.goto(url)
+        settle(page)
+        return page
+
+    yield open_page
+    for context in contexts:
+        context.close()
+
+
+def settle(page) -> None:
+    """Until the script that draws the page has ended."""
+    page.wait_for_selector('[data-testid="stApp"][data-test-script-state="notRunning"]')
+    page.wait_for_function("document.querySelectorAll('[data-testid=stMainBlockContainer] [data-stale=true]').length === 0")

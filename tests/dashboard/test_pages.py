@@ -1,0 +1,131 @@
+"""Each page over a fake workspace: the facts in words, the empty states, and log text that stays text."""
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from tests.dashboard.fake_workspace import HOSTILE, ID, TASK_50
+
+VIEWS = ["deployments", "deployment", "migrations", "failures", "failure", "ladder", "requests", "fields", "events", "sources"]
+STATE = {"failure": {"fp": "v1:50dddddddddd"}, "deployment": {"dep": ID[50]}}
+
+
+def _script(view: str, hostile: str | None, empty: bool, window_end: int | None) -> None:
+    import importlib
+    import uuid
+    from datetime import UTC
+
+    import streamlit as st
+
+    from dashboard.state import read_state
+    from dashboard.views.frame import Frame
+    from tests.dashboard.fake_workspace import FakeWorkspace
+
+    workspace = FakeWorkspace(hostile=hostile, empty=empty)
+    state = read_state({key: st.query_params.get_all(key) for key in st.query_params}).with_(end_ms=window_end)
+    frame = Frame(workspace=workspace, state=state, zone=UTC, dark=False, version=1, identity=uuid.uuid4().hex)
+    importlib.import_module(f"dashboard.views.{view}").page(frame)
+
+
+def drawn(view: str, *, hostile: str | None = None, empty: bool = False, end_ms: int | None = None, **query: str) -> AppTest:
+    app = AppTest.from_function(
+        _script, default_timeout=30, kwargs={"view": view, "hostile": hostile, "empty": empty, "window_end": end_ms}
+    )
+    for key, value in (STATE.get(view, {}) | query).items():
+        app.query_params[key] = value
+    app.run()
+    assert not app.exception, app.exception[0].stack_trace
+    return app
+
+
+def words_of(app: AppTest) -> str:
+    """Everything that stands on the page as text."""
+    return "\n".join(str(element.value) for kind in ("text", "code", "markdown", "caption", "info") for element in app.get(kind))
+
+
+@pytest.mark.parametrize("view", VIEWS)
+def test_a_page_draws_the_story(view):
+    """No page raises, each says something."""
+    assert words_of(drawn(view))
+
+
+@pytest.mark.parametrize("view", VIEWS)
+def test_an_empty_page_says_what_would_fill_it(view):
+    """Without any data each page has words in place of a blank."""
+    app = drawn(view, empty=True)
+
+    assert app.info or "Unexplained" in words_of(app)
+
+
+def test_the_facts_of_deployment_50_stand_on_one_page():
+    """FAIL, P3005, that the application continued, the task, and the refused save with its field and count."""
+    said = words_of(drawn("deployment"))
+
+    for fact in ("P3005: no migration history; the application continued", TASK_50,
+                 "POST /api/v1/clinical-notes refused by database: appointmentId (43 requests)", "▶ 02:57:56Z  Error: P3005"):  # fmt: skip
+        assert fact in said
+    assert "FAIL" in said
+
+
+def test_the_landing_page_says_since_when():
+    """Five in a row, since deployment 46."""
+    assert "FAIL since deployment 46 (2025-11-18 15:02:04Z), 5 in a row" in words_of(drawn("deployments"))
+
+
+def test_only_guilty_lines_are_marked():
+    """The line that counts migrations is no proof of the failure."""
+    said = words_of(drawn("deployment"))
+
+    assert "  02:57:54Z  34 migrations found" in said
+    assert "▶ 02:57:54Z" not in said
+
+
+def test_a_window_before_the_deployments_shows_none():
+    """The window of the URL holds on every page."""
+    assert "No deployment lies in this window" in words_of(drawn("deployments", end_ms=1))
+
+
+def test_a_failures_page_says_who_is_hit_since_when():
+    """Requests and clients, deployments, codes, fields, the rule, and how the cause was tied to the request."""
+    said = words_of(drawn("failure"))
+
+    for fact in ("109 requests of 7 clients", "in deployments 49, 50", "P2011 / 23502", "fields appointmentId", "rule prisma.p2011",
+                 "34 log events folded into this one", "cause tied to its request by request_id"):  # fmt: skip
+        assert fact in said
+
+
+def test_an_unknown_fingerprint_is_said():
+    """A link to a failure that is not in this store explains itself."""
+    assert "No failure of this fingerprint" in words_of(drawn("failure", fp="v1:ffffffffffff"))
+
+
+def test_an_excluded_kind_is_left_out():
+    """`not` in the URL takes a kind out of the list of events."""
+    with_it = drawn("events").dataframe[0].value
+    without = drawn("events", **{"not": "v1:50dddddddddd"}).dataframe[0].value
+
+    assert len(without[without["severity"] != ""]) == len(with_it[with_it["severity"] != ""]) - 2
+
+
+def test_the_filter_words_come_from_the_url():
+    """`layer=orm` shows the one kind that the ORM refused."""
+    assert list(drawn("failures", layer="orm").dataframe[0].value["layer"]) == ["orm"]
+
+
+def test_the_ladder_tells_its_story_in_words():
+    """What the picture shows stands beside it as a sentence."""
+    said = "46 validation (48) → 47 business_rule (63) → 48 orm (49) → 49 database (66) → 50 database (43)"
+
+    assert said in words_of(drawn("ladder"))
+
+
+@pytest.mark.parametrize("kind", list(HOSTILE))
+@pytest.mark.parametrize("view", VIEWS)
+def test_log_text_is_never_markdown(view, kind):
+    """A hostile line reaches text, code and table cells only: no Markdown, caption, badge, label or HTML element holds it."""
+    hostile = HOSTILE[kind]
+    app = drawn(view, hostile=hostile)
+    probe = hostile[:12]
+
+    for element_kind in ("markdown", "caption", "info", "header", "subheader", "title", "html", "badge", "button", "expander"):
+        for element in app.get(element_kind):
+            assert probe not in str(getattr(element, "value", "")) + str(getattr(element, "label", ""))
