@@ -502,18 +502,27 @@ def rails_attributes(text: str) -> Extracted:
     return Extracted(fields=_named(found))
 
 
-_MONGOOSE = re.compile(r"(?:validation failed: |, )([\w.$]{1,120}): ")
-_MONGOOSE_PATH = re.compile(r"Path `([\w.$]{1,120})`|at path \"([\w.$]{1,120})\"")
+_MONGOOSE_HEAD = re.compile(r"(?:validation failed: |Error: |, |^)([\w.$]{1,120}): (?:Path `|Cast to |Validator failed|[A-Z])")
+_MONGOOSE_PATH = re.compile(r"Path `([\w.$]{1,120})`|at path \"([\w.$]{1,120})\"|for path `([\w.$]{1,120})`")
 _MONGOOSE_KIND = re.compile(r"\bkind: '(\w{1,40})'")
+_MONGOOSE_KINDS = (
+    ("` is required", "required"), ("is not a valid enum value", "enum"), ("is less than minimum allowed", "min"), ("is more than maximum allowed", "max"),
+    ("is shorter than the minimum", "minlength"), ("is longer than the maximum", "maxlength"), ("` is invalid (", "regexp"),
+)  # fmt: skip
 
 
 @text_extractor
 def mongoose_paths(text: str) -> Extracted:
     """`Product validation failed: name: Path `name` is required., price: Cast to Number failed …` -> name, price; the first kind."""
-    heads = [hit[1] for hit in _every(_MONGOOSE, text.split("\n", 1)[0] if "validation failed" in text.split("\n", 1)[0] else text)]
-    named = [hit[1] or hit[2] for hit in _every(_MONGOOSE_PATH, text)]
-    kind = _MONGOOSE_KIND.search(text[:MAX_CHARS])
-    return Extracted(fields=_named(heads or named), code=kind[1] if kind else None)
+    seen = text[:MAX_CHARS]
+    first = next((line for line in seen.split("\n") if "validation failed: " in line), seen)
+    heads = [
+        hit[1] for hit in _MONGOOSE_HEAD.finditer(first.partition("validation failed: ")[2] or first) if not hit[1].endswith(("Error", "Exception"))
+    ]
+    named = [next(group for group in hit.groups() if group) for hit in _every(_MONGOOSE_PATH, first)]
+    kind = _MONGOOSE_KIND.search(seen)
+    told = min(((seen.find(words), name) for words, name in _MONGOOSE_KINDS if words in seen), default=None)
+    return Extracted(fields=_named([*heads, *named]), code=kind[1] if kind else told[1] if told else None)
 
 
 @extractor
@@ -592,6 +601,16 @@ def graphql_fields(text: str) -> Extracted:
     """`Field "details" of required type "String!" was not provided`, `got invalid value 5 at "input.details"`."""
     found = [next((group for group in hit.groups() if group), "") for hit in _every(_GRAPHQL_FIELD, text)]
     return Extracted(fields=_named(found or (hit[1] for hit in _every(_GRAPHQL_VARIABLE, text))))
+
+
+_STATUS = re.compile(r"\b(?:statusCode|status_code|status|http_status|HTTP_STATUS|httpStatus)\"? ?[:=] ?(4\d\d|5\d\d)\b")
+
+
+@text_extractor
+def printed_status(text: str) -> Extracted:
+    """The answer's status where a block of several lines names it: `"statusCode": 400`."""
+    hit = _STATUS.search(text[:MAX_CHARS])
+    return Extracted(status=int(hit[1]) if hit else None)
 
 
 # --- Prisma --------------------------------------------------------------------------------------
@@ -675,6 +694,47 @@ def _plain_column(text: str) -> str:
     """`lower(email::text)` -> `email`."""
     inner = _FUNCTION.match(text.strip())
     return (inner[1] if inner else text.strip()).split("::", 1)[0].strip('"() ')
+
+_SQLITE = re.compile(r"\b(?:NOT NULL|UNIQUE|PRIMARY KEY) constraint failed: ([\w.]{1,120}(?:, [\w.]{1,120}){0,10})")
+
+
+@text_extractor
+def sqlite_columns(text: str) -> Extracted:
+    """`UNIQUE constraint failed: user.email, user.tenant`."""
+    hit = _SQLITE.search(text[:MAX_CHARS])
+    return Extracted(fields=_named(hit[1].split(", ")) if hit else (), table=hit[1].partition(".")[0] if hit and "." in hit[1] else None)
+
+
+_MYSQL_COLUMN = re.compile(r"\b(?:[Cc]olumn(?: name)?|Field|value for) '([^'\n]{1,120})'|\bfor column [^\n]{0,120}[`'](\w{1,120})[`'] at row")
+_MYSQL_TABLE = re.compile(r"\bTable '([^'\n]{1,120})' (?:doesn't exist|already exists)")
+
+
+@text_extractor
+def mysql_names(text: str) -> Extracted:
+    """`Column 'x' cannot be null`, `Table 'app.note' doesn't exist`."""
+    column = _MYSQL_COLUMN.search(text[:MAX_CHARS])
+    table = _MYSQL_TABLE.search(text[:MAX_CHARS])
+    return Extracted(fields=_named([column[1] or column[2]]) if column else (), table=table[1] if table else None)
+
+
+_DUP_KEY = re.compile(r"\bdup key: \{ ([^{}\n]{1,400})\}?")
+_DUP_NAME = re.compile(r"(?:^|, )\"?([A-Za-z_][\w.]{0,80})\"?: ")
+_MONGO_CODE = re.compile(r"\bcode\"?: ?(\d{1,6})\b")
+
+
+@text_extractor
+def mongo_keys(text: str) -> Extracted:
+    """Names in `dup key: { email: "…" }`; the values are never read."""
+    hit = _DUP_KEY.search(text[:MAX_CHARS])
+    return Extracted(fields=_named(name[1] for name in _DUP_NAME.finditer(hit[1])) if hit else ())
+
+
+@text_extractor
+def mongo_code(text: str) -> Extracted:
+    """The server's number: `code: 121`."""
+    hit = _MONGO_CODE.search(text[:MAX_CHARS])
+    return Extracted(code=hit[1] if hit else None)
+
 
 
 # --- migrations -----------------------------------------------------------------------------------------------------
