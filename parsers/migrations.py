@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from parsers.model import (
     Category,
     Confidence,
+    Evidence,
     Fact,
     Finding,
     Layer,
@@ -395,11 +396,16 @@ def _transcript(run: _Run, deciding: Sequence[tuple[Fact, Match]]) -> tuple[Tran
 def _lines(fact: Fact, match: Match | None, guilty: bool) -> Iterable[TranscriptLine]:
     kind = match.mark.kind if match is not None and match.mark is not None else None
     bad = guilty or kind in (MarkKind.CONTINUING, MarkKind.FAILED) or (kind is MarkKind.EXIT and match is not None and match.mark is not None and bool(match.mark.exit_code))
-    ordered = sorted(fact.evidence, key=lambda e: (e.timestamp_ms, e.line or 0, int(e.event_id) if (e.event_id or "").isdigit() else 0))
-    for evidence in ordered:
+    for evidence in sorted(fact.evidence, key=_place):
         yield TranscriptLine(
             timestamp_ms=evidence.timestamp_ms, text=evidence.text[:TRANSCRIPT_CHARS], mark=kind, guilty=bad, event_id=evidence.event_id
         )
+
+
+def _place(one: Evidence) -> tuple[int, int, str, int]:
+    """Where a line stands in its stream: evidence begins with the deciding line, a transcript is told in order."""
+    event_id = one.event_id or ""
+    return (one.timestamp_ms, int(event_id) if event_id.isascii() and event_id.isdigit() else 0, one.file or "", one.line or 0)
 
 
 def _finding(run: _Run, built: MigrationRun, stream: StreamKey) -> Finding | None:

@@ -65,19 +65,20 @@ class Reader:
     health_paths: tuple[str, ...] = ()
 
     @cached_property
-    def openers(self) -> tuple[re.Pattern[str], ...]:
-        return tuple(re.compile(text) for pack in self.rules.packs for text in pack.openers)
+    def openers(self) -> re.Pattern[str] | None:
+        texts = [f"(?:{text})" for pack in self.rules.packs for text in pack.openers]
+        return re.compile("|".join(texts)) if texts else None
 
     def opens(self, text: str, payload: Payload) -> bool:
         """Whether an event may begin a record of several events: a rule, a pack's opener or an error-like line takes it."""
         if payload.fields is not None:
             return False  # a JSON event is a record of its own
-        seen = shorten(text)
-        if ERROR_LIKE.search(seen) is not None or any(p.search(seen) for p in self.openers):
-            return parse_access(payload, health_paths=self.health_paths) is None
-        if not any(rule.search(seen) for rule in self.rules.candidates(seen)):
+        if parse_access(payload, health_paths=self.health_paths) is not None:
             return False
-        return parse_access(payload, health_paths=self.health_paths) is None
+        seen = shorten(text)
+        if ERROR_LIKE.search(seen) is not None or (self.openers is not None and self.openers.search(seen) is not None):
+            return True
+        return any(rule.search(seen) is not None for rule in self.rules.candidates(seen))
 
     def classify(self, record: Record) -> Fact | None:
         return classify_record(record, self.rules, self.redactor, self.health_paths)

@@ -11,7 +11,8 @@ from __future__ import annotations
 import hashlib
 import re
 import tomllib
-from collections.abc import Iterable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from enum import StrEnum
 from functools import cached_property
@@ -171,21 +172,50 @@ class RuleSet:
         return {pack.tool: pack for pack in self.packs if pack.tool}
 
     @cached_property
-    def _by_literal(self) -> tuple[tuple[str, tuple[int, ...]], ...]:
-        index: dict[str, list[int]] = {}
-        for number, rule in enumerate(self.rules):
-            for literal in rule.literals or ("",):
-                index.setdefault(literal, []).append(number)
-        return tuple((literal, tuple(numbers)) for literal, numbers in index.items())
+    def _index(self) -> LiteralIndex:
+        return LiteralIndex(self.rules)
 
     def candidates(self, text: str) -> list[Rule]:
         """The rules that can take `text`, by their literals, in trying order. A superset of those that do."""
-        lowered = text.lower()
-        numbers: set[int] = set()
-        for literal, rules in self._by_literal:
+        return [self.rules[number] for number in sorted(self._index.rules_in(text.lower()))]
+
+
+GRAM = 4
+
+
+class LiteralIndex:
+    """Which rules' literals stand in a text: one set of the text's 4-grams against each literal's rarest one, then the literal itself."""
+
+    def __init__(self, rules: Sequence[Rule]) -> None:
+        by_literal: dict[str, list[int]] = {}
+        self.always: list[int] = []
+        for number, rule in enumerate(rules):
+            if not rule.literals:
+                self.always.append(number)
+            for literal in rule.literals:
+                by_literal.setdefault(literal, []).append(number)
+        self.short = [(literal, numbers) for literal, numbers in by_literal.items() if len(literal) < GRAM]
+        common = Counter(gram for literal in by_literal for gram in set(_grams(literal)))
+        self.by_gram: dict[str, list[tuple[str, list[int]]]] = {}
+        for literal, numbers in by_literal.items():
+            if len(literal) >= GRAM:
+                rarest = min(_grams(literal), key=lambda gram: common[gram])
+                self.by_gram.setdefault(rarest, []).append((literal, numbers))
+
+    def rules_in(self, lowered: str) -> set[int]:
+        found = set(self.always)
+        for literal, numbers in self.short:
             if literal in lowered:
-                numbers.update(rules)
-        return [self.rules[number] for number in sorted(numbers)]
+                found.update(numbers)
+        for gram in self.by_gram.keys() & set(_grams(lowered)):
+            for literal, numbers in self.by_gram[gram]:
+                if literal in lowered:
+                    found.update(numbers)
+        return found
+
+
+def _grams(text: str) -> list[str]:
+    return [text[n : n + GRAM] for n in range(len(text) - GRAM + 1)]
 
 
 _DEFAULT_PRIORITY = {
@@ -434,10 +464,20 @@ def required_literals(pattern: str, *, shortest: int = 3) -> tuple[str, ...]:
     return tuple(sorted(best))
 
 
-def _worth(candidate: frozenset[str] | None) -> tuple[int, int]:
+_COMMON = frozenset(
+    "error errors errno rror rror: code codes message failed failure fail invalid name exception sqlstate missing int too fatal validation info warn "
+    "could not could the for with and not from type value null path status field state nvironment required column table at line".split()
+)
+"""Words that stand in most error lines: a rule that could only be told by them would be tried on all of them."""
+
+
+def _worth(candidate: frozenset[str] | None) -> tuple[int, int, int]:
+    """Rare before common, long before short, few before many."""
     if not candidate:
-        return (0, 0)
-    return (min(len(text) for text in candidate), -len(candidate))
+        return (0, 0, 0)
+    shortest = min(len(text) for text in candidate)
+    common = any(text.strip(" :='\"([{,") in _COMMON for text in candidate)
+    return (0 if shortest < 3 else 1 if common else 2, min(shortest, 8), -len(candidate))
 
 
 def _best_set(tree: Any) -> frozenset[str] | None:
@@ -447,10 +487,10 @@ def _best_set(tree: Any) -> frozenset[str] | None:
 
     def offer(candidate: frozenset[str] | None) -> None:
         nonlocal best
-        if candidate and _worth(candidate) > _worth(best):
+        if candidate and (best is None or _worth(candidate) > _worth(best)):
             best = candidate
 
-    for kind, value in tree:
+    for kind, value in _flat(tree):
         if kind is sre.LITERAL:
             run += chr(value).lower()
             continue
@@ -468,6 +508,18 @@ def _best_set(tree: Any) -> frozenset[str] | None:
     if run:
         offer(frozenset({run}))
     return best
+
+
+def _flat(tree: Any) -> Iterator[tuple[Any, Any]]:
+    """The parts of a sequence; a group of plain characters is part of the run around it (`Error: (?P<code>P3005)`)."""
+    for kind, value in tree:
+        plain = kind is sre.SUBPATTERN and all(inner is sre.LITERAL for inner, _ in value[3])
+        if plain:
+            yield from value[3]
+        elif kind is sre.AT:
+            continue  # an anchor or a word boundary has no width: the characters around it still stand side by side
+        else:
+            yield kind, value
 
 
 def shorten(text: str) -> str:
