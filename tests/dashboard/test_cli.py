@@ -1,0 +1,197 @@
+"""The command line's contract: what goes to stdout, what to stderr, and the exit codes."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from dashboard.cli import main
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+SAMPLES = REPOSITORY / "sample_logs"
+STORY = str(SAMPLES / "founding-story")
+
+FINDING_KEYS = (
+    "schema_version kind id rule_id category system code db_code implied_code severity outcome layer status aborted method route path fields title "
+    "evidence fingerprint log_group log_stream task_id timestamp event_ids request_id client cause_link run_id"
+).split()
+RUN_KEYS = (
+    "schema_version kind id tool outcome confidence error_code implied_code db_code migrations_found applied_count applied failed_migration exit_code "
+    "application_continued log_group log_stream task_id started_at ended_at event_ids transcript"
+).split()
+
+
+def documents(capsys: pytest.CaptureFixture[str], *arguments: str) -> list[dict[str, Any]]:
+    assert main(list(arguments)) == 0
+    return [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+
+
+def test_every_key_is_always_present(capsys: pytest.CaptureFixture[str]) -> None:
+    """JSON documents have the same keys whatever is known; null where it is not."""
+    told = documents(capsys, "classify", str(SAMPLES / "crash-loop"), str(SAMPLES / "without-migrations"), "--format", "json")
+
+    assert {tuple(d) for d in told if d["kind"] == "finding"} == {tuple(FINDING_KEYS)}
+    assert {tuple(d) for d in told if d["kind"] == "migration_run"} == {tuple(RUN_KEYS)}
+    assert {d["kind"] for d in told} == {"finding", "migration_run", "request_count", "coverage"}
+
+
+def test_the_same_input_in_any_order_gives_the_same_bytes(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    """A file's lines reversed."""
+    lines = (SAMPLES / "crash-loop" / "billing.jsonl").read_text().splitlines()
+    for name, order in (("billing.jsonl", lines), ("reversed.jsonl", lines[::-1])):
+        (tmp_path / name).write_text("\n".join(order) + "\n")
+
+    first = documents(capsys, "classify", str(tmp_path / "billing.jsonl"), "--format", "json")
+    second = documents(capsys, "classify", str(tmp_path / "reversed.jsonl"), "--format", "json")
+
+    assert _without_places(first) == _without_places(second)
+
+
+def _without_places(told: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """File and line of evidence do depend on the file: everything else must not."""
+    for document in told:
+        for evidence in document.get("evidence", []):
+            del evidence["file"], evidence["line"]
+    return told
+
+
+def test_verify_exits_with_the_verdict(capsys: pytest.CaptureFixture[str]) -> None:
+    """0 PASS, 1 FAIL, 3 INCONCLUSIVE; --dry-run is 0, --inconclusive maps the third."""
+    cut = str(SAMPLES / "cut-before-the-migration")
+
+    assert main(["verify", "--from", STORY, "--task-definition", ":50"]) == 1
+    assert main(["verify", "--from", STORY, "--task-definition", ":50", "--dry-run"]) == 0
+    assert main(["verify", "--from", STORY, "--task-definition", "mentalspace-backend-prod:50", "--at", "2025-11-19T02:57:30Z"]) == 3
+    assert main(["verify", "--from", STORY, "--commit", "c3a7950", "--at", "2025-11-19T02:57:30Z", "--inconclusive", "fail"]) == 1
+    assert main(["verify", "--from", cut]) in (1, 3)
+    assert "✖ FAIL" in capsys.readouterr().out
+
+
+def test_looking_never_fails_whatever_it_finds(capsys: pytest.CaptureFixture[str]) -> None:
+    """`classify`, `findings` and `deployments` exit 0 on a scene full of failures."""
+    for command in (["classify", STORY], ["findings", "--from", STORY], ["deployments", "--from", STORY]):
+        assert main(command) == 0
+    assert "P3005" in capsys.readouterr().out
+
+
+def test_what_is_not_there_is_said_with_a_way_out(capsys: pytest.CaptureFixture[str]) -> None:
+    """Exit 2: a missing path, an unknown deployment, an unknown rule, a bad time; each with a hint, nothing on stdout."""
+    for arguments in (
+        ["classify", "no-such-file.log"],
+        ["verify", "--from", STORY, "--task-definition", ":51"],
+        ["rules", "prisma.p305"],
+        ["deployments", "--from", STORY, "--at", "yesterday"],
+        ["findings"],
+    ):
+        assert main(arguments) == 2
+        captured = capsys.readouterr()
+        assert captured.out == ""
+        assert len(captured.err.splitlines()) >= 2
+
+
+def test_a_rule_that_is_nearly_named_is_suggested(capsys: pytest.CaptureFixture[str]) -> None:
+    """`triage rules prisma.p305`: did you mean prisma.p3005?"""
+    main(["rules", "prisma.p305"])
+
+    assert "prisma.p3005" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"",
+        b"\x00\x00\x00",
+        b'{"timestamp": 1, "message": "cut',
+        b"\xff\xfe broken \xff bytes\n" * 3,
+        gzip.compress(b"Error: P3005\n" * 4_000)[:60],
+        b"x" * 1_048_576,
+        b"[]",
+        b'{"events": []}',
+    ],
+    ids=["empty", "nul", "cut JSON", "bad bytes", "half gzip", "one line of 1 MB", "empty array", "empty answer"],
+)
+def test_broken_input_is_read_as_far_as_it_goes(capsys: pytest.CaptureFixture[str], tmp_path: Path, content: bytes) -> None:
+    """No crash, exit 0, valid JSON lines; what could not be read is counted, not lost."""
+    path = tmp_path / "broken.log"
+    path.write_bytes(content)
+
+    told = documents(capsys, "classify", str(path), "--format", "json")
+
+    assert all(d["kind"] in ("coverage", "finding", "request_count", "migration_run") for d in told)
+
+
+def test_an_empty_folder_is_an_empty_scene(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    """Nothing to read is no error: the summary says so."""
+    assert main(["classify", str(tmp_path)]) == 0
+    assert "0 events" in capsys.readouterr().out
+
+
+def test_a_bad_pack_is_refused_with_its_place(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    """A bad pattern, a rule without an example, an unknown key: exit 2, the file and the rule are named."""
+    for text, words in (
+        ("[[rule]]\nid='a.b'\npattern='(('\nmatch=['x']\n", "bad pattern"),
+        ("[[rule]]\nid='a.b'\npattern='x'\n", "match"),
+        ("[[rule]]\nid='a.b'\npatern='x'\nmatch=['x']\n", "did you mean 'pattern'"),
+        ("[[rule]]\nid='a.b'\npattern='(?=x)x'\nmatch=['x']\n", "look-around"),
+    ):
+        pack = tmp_path / "mine.toml"
+        pack.write_text(text)
+        assert main(["explain", "x", "--packs", str(pack)]) == 2
+        assert words in capsys.readouterr().err
+
+
+def test_own_packs_take_part(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    """A user's rule beside the shipped ones, same format."""
+    (tmp_path / "mine.toml").write_text(
+        "name='mine'\n[[rule]]\nid='mine.quux'\ntitle='quux'\ncategory='database'\npattern='quux (?P<code>Q\\d+)'\nmatch=['quux Q7']\n"
+    )
+    assert main(["explain", "quux Q7 happened", "--packs", str(tmp_path)]) == 0
+    assert "mine.quux" in capsys.readouterr().out
+
+
+def test_terminal_codes_in_a_log_do_not_reach_the_terminal(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    """ESC, C1 and bidi controls are shown, never sent."""
+    (tmp_path / "evil.log").write_text("ERROR \x1b]0;owned\x07 boom \u202egnp.exe \x9b31m\n")
+    main(["classify", str(tmp_path / "evil.log")])
+    out = capsys.readouterr().out
+
+    assert not set(out) & {"\x1b", "\x07", "\u202e", "\x9b"}
+
+
+def test_show_prints_the_transcript(capsys: pytest.CaptureFixture[str]) -> None:
+    """A migration finding shows its run, guilty lines marked."""
+    told = documents(capsys, "classify", str(SAMPLES / "crash-loop"), "--format", "json")
+    finding = next(d for d in told if d["kind"] == "finding" and d["category"] == "migration")
+
+    assert main(["show", finding["id"], "--from", str(SAMPLES / "crash-loop")]) == 0
+    out = capsys.readouterr().out
+    assert "Transcript" in out
+    assert "> " in out
+
+
+def test_help_and_small_inputs_import_nothing_heavy() -> None:
+    """pandas, polars, hyperscan, streamlit, boto3 and plotly stay out of a small classification."""
+    code = (
+        "import sys; from dashboard.cli import main; main(['classify', sys.argv[1], '--format', 'json']);"
+        "sys.exit(','.join({'pandas','polars','hyperscan','streamlit','boto3','plotly','rich'} & set(sys.modules)))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code, str(SAMPLES / "crash-loop" / "billing.jsonl")], capture_output=True, text=True, cwd=REPOSITORY, check=False
+    )
+
+    assert done.stderr.strip() == ""
+
+
+def test_a_closed_pipe_is_no_error() -> None:
+    """`triage rules | head -1` ends quietly."""
+    done = subprocess.run(
+        f"{sys.executable} -m dashboard.cli rules | head -1", shell=True, capture_output=True, text=True, cwd=REPOSITORY, check=False  # noqa: S602
+    )
+
+    assert done.stderr == ""
