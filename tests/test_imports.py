@@ -10,9 +10,9 @@ REPOSITORY = Path(__file__).resolve().parents[1]
 
 # Top to bottom. A new file gets its line here, below everything that it imports.
 PARSERS = (
-    "model", "errors", "shell", "start_commands", "lint/", "remedies", "comparison", "identifiers", "field_names",
+    "model", "errors", "lint/", "statistics", "comparison", "remedies", "identifiers", "field_names",
     "vocabulary", "fingerprints", "masks", "batch", "formats", "extract", "literals", "rules", "layouts", "access",
-    "scan", "records", "classify", "requests", "lifecycle", "migrations", "attribution", "reading", "statistics",
+    "scan", "records", "classify", "requests", "lifecycle", "migrations", "attribution", "reading",
     "verdict", "packcheck", "explanation", "contract", "__init__",
 )  # fmt: skip
 # A name that ends in "/" is a folder whose files may import each other, without a circle.
