@@ -23,7 +23,7 @@ class FaultKind(StrEnum):
     OVERLAP = "overlap"                    # a page begins with the last events of the page before
     SHUFFLED_PAGE = "shuffled_page"        # events of a page in no order
     TOO_MUCH = "too_much"                  # events outside the asked times or streams come too
-    SHORT_READ = "short_read"              # the chain ends early as if it were done; asking again heals it
+    SHORT_READ = "short_read"              # minutes of a stream are left out of the first answer that should hold them
     THROTTLE = "throttle"                  # ThrottlingException
     UNAVAILABLE = "unavailable"            # ServiceUnavailableException, HTTP 503
     SERVER_ERROR = "server_error"          # HTTP 500 with an HTML body
@@ -73,6 +73,16 @@ class Faults:
             for number, fault in enumerate(self.faults)
             if fault.kind is kind and fault.concerns(api)
         )
+
+    def rate_of(self, kind: FaultKind, api: str) -> float:
+        """The highest rate at which this fault strikes an API; 0 where it doesn't."""
+        return max((fault.rate for fault in self.faults if fault.kind is kind and fault.concerns(api)), default=0.0)
+
+    def first_time(self, key: str) -> bool:
+        """Whether this was never asked before."""
+        with self._lock:
+            self._calls[key] += 1
+            return self._calls[key] == 1
 
     def has(self, kind: FaultKind, api: str = "*") -> bool:
         """Whether the script holds this fault at all, for faults that are states and not strokes."""

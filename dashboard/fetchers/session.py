@@ -3,7 +3,8 @@
 Everything a call needs hangs on botocore's own events, so retries are paced and counted like first attempts:
 `before-send` waits for the API's bucket, `response-received` tells the bucket how it went and reads AWS's clock from the
 Date header, `before-parse` reads pages of log events with msgspec (6 to 13 times as fast as botocore's parser; a feature
-test proves the hook first, else botocore parses).
+test proves the hook first, else botocore parses). `before-parse` also refuses answers that were cut on the way: botocore
+takes half a JSON for an empty answer, and an empty page without a token reads as "that was all".
 """
 
 from __future__ import annotations
@@ -127,7 +128,11 @@ class Aws:
         """One page of `filter_log_events` or `get_log_events`."""
         answer = self.call("logs", method, region=region, about=about, **parameters)
         page = answer.get("page")
-        return page if isinstance(page, LogPage) else _from_botocore(answer)
+        if isinstance(page, LogPage):
+            return page
+        if "events" not in answer:
+            raise self._told(botocore.exceptions.IncompleteReadError(actual_bytes=0, expected_bytes=1), "logs", _api_name(method), region, about)
+        return _from_botocore(answer)
 
     def identity(self) -> dict[str, Any]:
         """Account, ARN and user id, asked once."""
@@ -163,6 +168,7 @@ class Aws:
         events = client.meta.events
         events.register(f"before-send.{service_id}", self._pacer(region))
         events.register(f"response-received.{service_id}", self._listener(service, region))
+        events.register(f"before-parse.{service_id}", refuse_cut_answer)
         if service == "logs" and self.fast_parsing:
             for api in _PAGED:
                 events.register(f"before-parse.{service_id}.{api}", parse_page)
@@ -241,6 +247,25 @@ def parse_page(response_dict: dict[str, Any], customized_response_dict: dict[str
     page.size = len(body)
     customized_response_dict["page"] = page
     response_dict["body"] = b"{}"
+
+
+_CUT = b'{"__type":"RequestTimeout","message":"the answer was cut on its way"}'
+
+
+def refuse_cut_answer(response_dict: dict[str, Any], customized_response_dict: dict[str, Any], **_: object) -> None:
+    """Turn an answer that is shorter than it says, or half a JSON, into an error that botocore tries again.
+
+    botocore calls the hook of the operation (`parse_page`) before this one: a page that could be read is whole.
+    """
+    body, headers = response_dict["body"], response_dict["headers"]
+    if "page" in customized_response_dict or response_dict["status_code"] != 200 or not isinstance(body, bytes):
+        return
+    told = headers.get("content-length")
+    cut = told is not None and told.isdigit() and int(told) != len(body)
+    if cut or ("json" in headers.get("content-type", "") and not body.rstrip().endswith(b"}")):
+        response_dict["status_code"] = 400
+        response_dict["body"] = _CUT
+        headers["content-type"] = "application/x-amz-json-1.1"
 
 
 def hook_is_honoured(session: Any) -> bool:

@@ -1,0 +1,641 @@
+"""Pulling windows of log groups: many chains of pages at once, each cell handed over whole.
+
+The work is cut into runs of cells. Workers in two lanes take them: FilterLogEvents reads a run for all streams at once,
+GetLogEvents (an own quota) reads settled runs stream by stream. A worker with nothing left to do makes another give away
+the far half of its run. The main thread sorts what arrives into cells and hands each finished cell to the sink, so
+progress, Ctrl-C and the store live in one thread, and memory depends on what is under way, never on the window.
+"""
+
+from __future__ import annotations
+
+import queue
+import threading
+import time
+import zlib
+from bisect import bisect_left
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from itertools import count
+from typing import Protocol
+
+from dashboard.fetchers.board import Api, Board, Run
+from dashboard.fetchers.cloudwatch import ChainBroken, Chunk, LogStream, Tally, filter_chain, list_streams, stream_chain
+from dashboard.fetchers.failures import AwsError, FetchStopped
+from dashboard.fetchers.session import Aws, RawEvent
+from dashboard.fetchers.slices import (
+    CELL_MS,
+    CONTEXT_MS,
+    LISTING_LAG_MS,
+    OVERLAP_MS,
+    Gap,
+    Scope,
+    SliceState,
+    Window,
+    aligned,
+    cell_start,
+    midpoint,
+    missing,
+    split,
+    state_at,
+)
+
+MAX_ATTEMPTS = 4                 # of one stretch that wins nothing, before it becomes a gap
+MAX_READS_TO_AGREE = 5
+STREAMS_WORTH_A_CHAIN = 64       # more streams than this: FilterLogEvents reads them together
+STREAMS_WORTH_LISTING = 1_000
+PAGES_BEFORE_HELP = 20           # so many pages of FilterLogEvents, then GetLogEvents joins
+INBOX = 16                       # chunks waiting for the main thread: what bounds memory
+PROGRESS_EVERY_S = 0.2
+POLL_S = 0.05
+STREAM_SILENT_MS = 24 * 3_600_000  # a stream whose last ingestion lies further back than this is not asked
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CellRead:
+    """One cell of one scope, read to its end. `digest` does not depend on the order of events."""
+
+    scope: Scope
+    start_ms: int
+    end_ms: int
+    state: SliceState
+    events: int
+    digest: int
+    streams: tuple[str, ...]
+
+
+class Sink(Protocol):
+    """Where cells go. All calls come from one thread."""
+
+    def finished(self, scope: Scope, window: Window) -> Iterable[int]:
+        """Starts of the cells that need no reading any more."""
+
+    def feed(self, scope: Scope, cell_ms: int, stream: str, events: Sequence[RawEvent]) -> None:
+        """The next events of a stream for a cell, in order; up to `CONTEXT_MS` around the cell belongs to its neighbours."""
+
+    def discard(self, scope: Scope, cell_ms: int, stream: str | None) -> None:
+        """Forget what was fed for this cell (of this stream, or of all): it will be fed again."""
+
+    def commit(self, cell: CellRead) -> None:
+        """The cell is complete: keep what was fed, in place of what was kept before, in one step."""
+
+    def confirm(self, cell: CellRead) -> None:
+        """A second reading of a kept cell agreed."""
+
+    def gap(self, gap: Gap) -> None:
+        """This stretch was asked for and could not be read."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Progress:
+    """How far a pull is, from the first second on. Bytes are those of the answers."""
+
+    elapsed_s: float
+    pages: int
+    empty_pages: int
+    events: int
+    response_bytes: int
+    throttles: int
+    calls: dict[str, int]
+    covered_ms: int
+    window_ms: int
+    newest_ms: int | None        # the newest instant that is covered
+    eta_s: float | None
+    gaps: int
+    doing: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PullReport:
+    """What a pull did. `interrupted`: it was stopped; what it had is kept."""
+
+    events: int
+    cells: int
+    settled: int
+    verified: int
+    open: int
+    gaps: tuple[Gap, ...]
+    notices: tuple[str, ...]
+    tally: Tally
+    interrupted: bool
+    elapsed_s: float
+
+    @property
+    def complete(self) -> bool:
+        """Whether everything that was asked for was read."""
+        return not self.gaps and not self.interrupted
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PullOptions:
+    """How to pull. `verify`: read everything twice and compare; what is younger than `overlap_ms` stays open."""
+
+    api: Api = Api.AUTO
+    newest_first: bool = True
+    verify: bool = False
+    overlap_ms: int = OVERLAP_MS
+    again: bool = False          # read what is settled too
+
+
+@dataclass(slots=True)
+class _Part:
+    run: Run
+    end_ms: int
+    chunk: Chunk
+    asked_ms: int
+
+
+@dataclass(slots=True)
+class _Shares:
+    """A run is read stream by stream from now on: the new group and how many runs must pass each of its cells."""
+
+    group: int
+    scope: Scope
+    streams: int
+
+
+@dataclass(slots=True)
+class _Ended:
+    run: Run
+    error: Exception | None = None
+
+
+@dataclass(slots=True)
+class _Group:
+    scope: Scope
+    shares: int = 1
+
+
+@dataclass(slots=True)
+class _Cell:
+    """A cell under way: events and digest by stream, how many shares have passed, when the first was asked for."""
+
+    passed: int = 0
+    asked_ms: int | None = None
+    by_stream: dict[str, tuple[int, int]] = field(default_factory=lambda: defaultdict(lambda: (0, 0)))
+
+
+class Pull:
+    """One pull of a window over some scopes into a sink.
+
+    Args:
+        aws: the session; its `stop` event ends the pull (Ctrl-C sets it).
+        sink: takes the finished cells.
+        progress: called from this thread a few times a second.
+        monotonic: seconds, for pace and ETA.
+    """
+
+    def __init__(
+        self,
+        aws: Aws,
+        sink: Sink,
+        options: PullOptions | None = None,
+        *,
+        progress: Callable[[Progress], None] | None = None,
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self.aws = aws
+        self.sink = sink
+        self.options = options or PullOptions()
+        self.tally = Tally()
+        self.gaps: list[Gap] = []
+        self.notices: list[str] = []
+        self._progress = progress
+        self._monotonic = monotonic
+        self._began = monotonic()
+        self._said = float("-inf")
+        self._inbox: queue.Queue[_Part | _Shares | _Ended] = queue.Queue(INBOX)
+        self._numbers = count(1)
+        self._groups: dict[int, _Group] = {}
+        self._cells: dict[tuple[int, int], _Cell] = {}
+        self._reads: dict[tuple[Scope, int], list[tuple[int, int]]] = defaultdict(list)
+        self._kept: dict[tuple[Scope, int], CellRead] = {}
+        self._listings: dict[Scope, list[LogStream] | None] = {}
+        self._listing_lock = threading.Lock()
+        self._denied: dict[Api, AwsError] = {}
+        self._get_proven = False
+        self._fatal: AwsError | None = None
+        self._interrupted = False
+        self._verifying = False
+        self._window_ms = self._covered_ms = self._end_ms = self._events = 0
+        self._newest_ms: int | None = None
+        self._board = Board((), newest_first=self.options.newest_first)
+
+    # ---- the whole ----
+    def run(self, scopes: Sequence[Scope], window: Window) -> PullReport:
+        """Read the window, but for the cells that the sink has finished.
+
+        Raises:
+            AwsError: nothing more can be read (credentials, every API denied). What was read is kept.
+        """
+        window = aligned(window)
+        self._end_ms = window.end_ms
+        self._pump([run for scope in scopes for run in self._runs_of(scope, window)])
+        if self.options.verify:
+            self._verify()
+        self._say(done=True)
+        if self._fatal:
+            raise self._fatal
+        return self._report()
+
+    def _report(self) -> PullReport:
+        states = [read.state for read in self._kept.values()]
+        return PullReport(
+            events=sum(read.events for read in self._kept.values()), cells=len(states), settled=states.count(SliceState.SETTLED), verified=states.count(SliceState.VERIFIED),
+            open=states.count(SliceState.OPEN), gaps=tuple(self.gaps), notices=tuple(dict.fromkeys(self.notices)), tally=self.tally,
+            interrupted=self._interrupted, elapsed_s=self._monotonic() - self._began,
+        )  # fmt: skip
+
+    def _runs_of(self, scope: Scope, window: Window) -> Iterator[Run]:
+        finished = () if self.options.again else self.sink.finished(scope, window)
+        for stretch in missing(window, finished):
+            self._window_ms += stretch.length_ms
+            yield from self._new_runs(scope, stretch)
+
+    def _new_runs(self, scope: Scope, stretch: Window) -> Iterator[Run]:
+        """Two runs, the newest cell alone so that it is there at once. More come when workers are idle: a small window
+        needs few calls, a big one has every worker busy after a few pages."""
+        for piece in split(stretch, 2):
+            group = next(self._numbers)
+            self._groups[group] = _Group(scope)
+            yield Run(scope=scope, start_ms=piece.start_ms, end_ms=piece.end_ms, group=group)
+
+    # ---- the main thread ----
+    def _pump(self, runs: Iterable[Run]) -> None:
+        """Start the workers and take in what they bring until all of them have ended."""
+        self._board = Board(runs, newest_first=self.options.newest_first)
+        for lane in {*self._denied, *({Api.FILTER} if self.options.api is Api.GET else ())}:
+            self._board.close(lane)
+        workers = [threading.Thread(target=self._work, args=(lane,), daemon=True) for lane in self._lanes()]
+        for worker in workers:
+            worker.start()
+        try:
+            self._take_in(workers)
+        except KeyboardInterrupt:
+            self._halt()
+            self._take_in(workers)
+        except BaseException:
+            self._halt()
+            self._drain(workers)
+            raise
+
+    def _lanes(self) -> Iterator[Api]:
+        """A lane for each worker: enough chains to keep a quota busy at half a second a page."""
+        apis = {Api.FILTER: "FilterLogEvents", Api.GET: "GetLogEvents"}
+        for lane, api in apis.items():
+            if self.options.api not in (lane, Api.AUTO):
+                continue
+            rate = self.aws.settings.pace.rate(api, self.aws.region)
+            yield from [lane] * max(2, min(int(rate * 0.6) + 1, self.aws.settings.chains // 2))
+
+    def _halt(self) -> None:
+        self._interrupted = True
+        self.aws.stop.set()
+        self._board.stop()
+
+    def _drain(self, workers: Sequence[threading.Thread]) -> None:
+        while any(worker.is_alive() for worker in workers):
+            try:
+                self._inbox.get(timeout=POLL_S)
+            except queue.Empty:
+                continue
+
+    def _take_in(self, workers: Sequence[threading.Thread]) -> None:
+        while True:
+            try:
+                message = self._inbox.get(timeout=POLL_S)
+            except queue.Empty:
+                if not any(worker.is_alive() for worker in workers) and self._inbox.empty():
+                    return
+                for run in self._board.unreadable(self._convertible):
+                    self._leave_gap(run, "no API that may be called can read it")
+            else:
+                self._handle(message)
+            if self.aws.stop.is_set() and not self._board.stopped:
+                self._halt()
+            self._say()
+
+    def _handle(self, message: _Part | _Shares | _Ended) -> None:
+        if isinstance(message, _Part):
+            self._take_part(message)
+        elif isinstance(message, _Shares):
+            self._groups[message.group] = _Group(message.scope, message.streams)
+        else:
+            try:
+                self._take_end(message.run, message.error)
+            finally:
+                self._board.done()
+
+    # ---- cells ----
+    def _take_part(self, part: _Part) -> None:
+        """Sort the events of a chunk into the cells of its run, and pass the cells that the chain has left behind."""
+        run = part.run
+        if part.chunk.events:
+            for stream, events in _by_stream(part.chunk.events).items():
+                self._feed(run, part, stream, events)
+        while run.start_ms < part.end_ms:
+            cell_end = min(run.start_ms + CELL_MS, part.end_ms)
+            needed = cell_end if cell_end >= self._end_ms else cell_end + CONTEXT_MS
+            if part.chunk.cut_ms < needed:
+                return
+            self._pass(run, cell_end, part)
+            run.start_ms += CELL_MS
+
+    def _feed(self, run: Run, part: _Part, stream: str, events: list[RawEvent]) -> None:
+        times = [event.timestamp for event in events]
+        first = max(run.start_ms, cell_start(times[0] - CONTEXT_MS))
+        for cell_ms in range(first, min(part.end_ms, times[-1] + CONTEXT_MS + 1), CELL_MS):
+            edge = min(cell_ms + CELL_MS, part.end_ms)
+            around = events[bisect_left(times, cell_ms - CONTEXT_MS) : bisect_left(times, edge + CONTEXT_MS)]
+            if around:
+                inside = events[bisect_left(times, cell_ms) : bisect_left(times, edge)]
+                self._count(self._cell(run, cell_ms, part), stream, inside)
+                self.sink.feed(self._groups[run.group].scope, cell_ms, stream, around)
+
+    def _cell(self, run: Run, cell_ms: int, part: _Part) -> _Cell:
+        cell = self._cells.setdefault((run.group, cell_ms), _Cell())
+        cell.asked_ms = part.asked_ms if cell.asked_ms is None else min(cell.asked_ms, part.asked_ms)
+        return cell
+
+    @staticmethod
+    def _count(cell: _Cell, stream: str, events: Sequence[RawEvent]) -> None:
+        if events:
+            counted, digest = cell.by_stream[stream]
+            cell.by_stream[stream] = (counted + len(events), (digest + _digest(events)) & _SIXTY_FOUR_BITS)
+
+    def _pass(self, run: Run, cell_end: int, part: _Part) -> None:
+        cell = self._cell(run, run.start_ms, part)
+        cell.passed += 1
+        group = self._groups[run.group]
+        if cell.passed >= group.shares:
+            del self._cells[run.group, run.start_ms]
+            self._close(_cell_read(group.scope, run.start_ms, cell_end, cell, self.options.overlap_ms))
+
+    def _close(self, read: CellRead) -> None:
+        if self._verifying:
+            self._compare(read)
+            return
+        self._keep(read)
+        self._reads[read.scope, read.start_ms] = [(read.events, read.digest)]
+        self._covered_ms += read.end_ms - read.start_ms
+        self._events += read.events
+        self._newest_ms = max(read.end_ms, self._newest_ms or 0)
+
+    def _keep(self, read: CellRead) -> None:
+        self._kept[read.scope, read.start_ms] = read
+        self.sink.commit(read)
+
+    # ---- two reads agree ----
+    def _verify(self) -> None:
+        """Read everything settled again until two reads of each cell agree, or say that they don't."""
+        self._verifying = True
+        for _ in range(MAX_READS_TO_AGREE - 1):
+            doubtful = self._doubtful()
+            if not doubtful or self._interrupted or self._fatal:
+                return
+            self._pump([run for scope, stretch in _stretches(doubtful, self._end_ms) for run in self._new_runs(scope, stretch)])
+        for scope, stretch in _stretches(self._doubtful(), self._end_ms):
+            self._add_gap(Gap(scope=scope, start_ms=stretch.start_ms, end_ms=stretch.end_ms, reason="repeated readings disagree"))
+
+    def _doubtful(self) -> list[tuple[Scope, int]]:
+        """Settled cells whose fullest reading was not yet read twice."""
+        return [key for key, read in self._kept.items() if read.state is SliceState.SETTLED and self._reads[key].count(max(self._reads[key])) < 2]
+
+    def _compare(self, read: CellRead) -> None:
+        key = (read.scope, read.start_ms)
+        kept = self._kept[key]
+        self._reads[key].append((read.events, read.digest))
+        if (read.events, read.digest) > (kept.events, kept.digest):
+            self._keep(replace(read, state=kept.state))  # the fuller reading counts
+            return
+        self.sink.discard(read.scope, read.start_ms, None)
+        if (read.events, read.digest) == (kept.events, kept.digest):
+            self._kept[key] = replace(kept, state=SliceState.VERIFIED)
+            self.sink.confirm(self._kept[key])
+
+    # ---- ends, good and bad ----
+    def _take_end(self, run: Run, error: Exception | None) -> None:
+        if error is None or isinstance(error, FetchStopped):
+            return
+        if isinstance(error, AwsError):
+            self._answer(error, run)
+        elif isinstance(error, ChainBroken):
+            self._try_again(run, str(error))
+        else:
+            raise error
+
+    def _answer(self, error: AwsError, run: Run) -> None:
+        """What to do about a refusal: another API, another attempt, a gap, or the end."""
+        if error.denied and self._other_api_works(error):
+            self.notices.append(f"{error}; the other API reads alone. {error.hint}")
+            self._hand_over(run)
+        elif error.denied or error.credentials:
+            self._fatal = self._fatal or error
+            self._discard(run)
+            self._board.stop()
+        elif error.not_found and run.lane is Api.GET:
+            # A stream that expired or was deleted since it was listed holds nothing any more.
+            self.notices.append(str(error))
+            self._discard(run)
+            self._take_part(_Part(run, run.end_ms, Chunk([], run.end_ms + CONTEXT_MS), self.aws.now_ms()))
+        elif error.transient or error.code == "InvalidParameterException":
+            self._try_again(run, str(error))
+        else:
+            self._leave_gap(run, str(error))
+
+    def _other_api_works(self, error: AwsError) -> bool:
+        lane = Api.GET if error.api == "GetLogEvents" else Api.FILTER
+        self._denied.setdefault(lane, error)
+        return self.options.api is not lane and len(self._denied) == 1
+
+    def _hand_over(self, run: Run) -> None:
+        """An API is denied: its lane closes, its runs go to the other one."""
+        self._discard(run)
+        for lane in self._denied:
+            left = self._board.close(lane)
+            self._board.give([replace(share, lane=Api.FILTER, may_get=False) for share in left])
+        self._board.give([replace(run.again(), lane=Api.FILTER, attempt=1, may_get=Api.FILTER in self._denied)])
+
+    def _try_again(self, run: Run, reason: str) -> None:
+        self._discard(run)
+        following = run.again()
+        if following.attempt > MAX_ATTEMPTS:
+            self._leave_gap(run, reason)
+        elif run.start_ms < run.end_ms:
+            self._board.give([following])
+
+    def _discard(self, run: Run) -> None:
+        """Forget the unfinished cells of a run that broke off."""
+        group = self._groups[run.group]
+        for cell_ms in [at for number, at in self._cells if number == run.group and run.start_ms <= at < run.end_ms]:
+            if run.stream is None:
+                del self._cells[run.group, cell_ms]
+            else:
+                self._cells[run.group, cell_ms].by_stream.pop(run.stream, None)
+            self.sink.discard(group.scope, cell_ms, run.stream)
+
+    def _leave_gap(self, run: Run, reason: str) -> None:
+        self._discard(run)
+        self._add_gap(Gap(scope=run.chain_scope, start_ms=run.start_ms, end_ms=run.end_ms, reason=reason))
+
+    def _add_gap(self, gap: Gap) -> None:
+        self.gaps.append(gap)
+        self.sink.gap(gap)
+
+    # ---- the workers ----
+    def _work(self, lane: Api) -> None:
+        while (run := self._board.take(lane, self._convertible)) is not None:
+            try:
+                if lane is Api.GET and run.stream is None:
+                    self._share_out(run)
+                else:
+                    self._follow(run)
+            except Exception as error:  # noqa: BLE001 - every error goes to the main thread, which knows what to do with it
+                self._inbox.put(_Ended(run, error))
+            else:
+                self._inbox.put(_Ended(run))
+
+    def _convertible(self, run: Run) -> bool:
+        """Whether GetLogEvents may take this run: settled long enough that every stream is listed, and few enough of them."""
+        if Api.GET in self._denied or not run.may_get or self._listings.get(run.scope, ()) is None:
+            return False
+        if self.options.api is Api.GET or Api.FILTER in self._denied:
+            return True
+        old = run.end_ms <= self.aws.now_ms() - LISTING_LAG_MS
+        return old and self.tally.pages >= PAGES_BEFORE_HELP
+
+    def _share_out(self, run: Run) -> None:
+        """Turn a run of all streams into runs of one stream each; back with it where that is not possible."""
+        streams = self._streams_for(run)
+        if streams is None:
+            self._board.give([replace(run, may_get=False)])
+        elif streams:
+            group = next(self._numbers)
+            self._inbox.put(_Shares(group, run.scope, len(streams)))
+            self._board.give([replace(run, stream=name, lane=Api.GET, group=group) for name in streams])
+        else:
+            self._inbox.put(_Part(run, run.end_ms, Chunk([], run.end_ms + CONTEXT_MS), self.aws.now_ms()))
+
+    def _streams_for(self, run: Run) -> list[str] | None:
+        """The streams that may hold events in a run; None when this run is none for GetLogEvents."""
+        forced = self.options.api is Api.GET or Api.FILTER in self._denied
+        try:
+            listed = self._listed(run.scope, at_most=10**9 if forced else STREAMS_WORTH_LISTING)
+            alive = [stream.name for stream in listed or () if _may_hold(stream, run)]
+            if listed is None or (len(alive) > STREAMS_WORTH_A_CHAIN and not forced):
+                return None
+            self._prove_get(run.scope, alive)
+        except AwsError as error:
+            if forced or not error.denied:
+                raise
+            self._listings[run.scope] = None
+            self.notices.append(f"{error}; FilterLogEvents reads alone. {error.hint}")
+            return None
+        return alive
+
+    def _listed(self, scope: Scope, *, at_most: int) -> list[LogStream] | None:
+        with self._listing_lock:
+            if scope not in self._listings:
+                self._listings[scope] = list_streams(self.aws, scope, at_most=at_most)
+            return self._listings[scope]
+
+    def _prove_get(self, scope: Scope, streams: Sequence[str]) -> None:
+        """One small call before a run is cut into many: a denied GetLogEvents shall not cost one call a stream."""
+        if streams and not self._get_proven:
+            where = {"logGroupName": scope.log_group, "logStreamName": streams[0], "limit": 1}
+            try:
+                self.aws.page("get_log_events", region=scope.region, about=f"{scope.log_group} {streams[0]}", **where)
+            except AwsError as error:
+                if not error.not_found:
+                    raise
+            self._get_proven = True
+
+    def _follow(self, run: Run) -> None:
+        """Run one chain and send what it brings; give half away when somebody has nothing to do."""
+        asked = self.aws.now_ms()
+        for chunk in self._chain(run):
+            if chunk.disturbed_ms is not None:
+                raise ChainBroken(f"an event turned up behind what was read already, at {chunk.disturbed_ms}")
+            self._inbox.put(_Part(run, run.end_ms, chunk, asked))
+            if self._board.stopped or chunk.cut_ms >= run.end_ms + CONTEXT_MS:
+                return
+            if self._board.hungry(run, get_may_help=self._convertible(run)):
+                self._give_half(run, chunk.cut_ms)
+
+    def _chain(self, run: Run) -> Iterator[Chunk]:
+        after = CONTEXT_MS if run.end_ms < self._end_ms else 0
+        window = Window(start_ms=max(0, run.start_ms - CONTEXT_MS), end_ms=run.end_ms + after)
+        if run.lane is Api.GET and run.stream is not None:
+            return stream_chain(self.aws, run.scope, run.stream, window, self.tally)
+        return filter_chain(self.aws, run.chain_scope, window, self.tally)
+
+    def _give_half(self, run: Run, reached_ms: int) -> None:
+        middle = midpoint(max(reached_ms, run.start_ms), run.end_ms)
+        if middle is not None:
+            far = replace(run, start_ms=middle, attempt=1, attempt_start_ms=-1)
+            run.end_ms = middle
+            self._board.give([far])
+
+    # ---- progress ----
+    def _say(self, *, done: bool = False) -> None:
+        now = self._monotonic()
+        if self._progress is None or (now - self._said < PROGRESS_EVERY_S and not done):
+            return
+        self._said = now
+        elapsed = now - self._began
+        share = self._covered_ms / self._window_ms if self._window_ms else 1.0
+        self._progress(Progress(
+            elapsed_s=elapsed, pages=self.tally.pages, empty_pages=self.tally.empty_pages, events=self._events,
+            response_bytes=self.tally.response_bytes, throttles=self.aws.throttles, calls=dict(self.aws.calls),
+            covered_ms=self._covered_ms, window_ms=self._window_ms, newest_ms=self._newest_ms,
+            eta_s=elapsed * (1 - share) / share if share else None, gaps=len(self.gaps),
+            doing="done" if done else "comparing" if self._verifying else "reading",
+        ))  # fmt: skip
+
+
+_SIXTY_FOUR_BITS = 2**64 - 1
+
+
+def _by_stream(events: list[RawEvent]) -> dict[str, list[RawEvent]]:
+    grouped: dict[str, list[RawEvent]] = defaultdict(list)
+    for event in events:
+        grouped[event.stream].append(event)
+    return grouped
+
+
+def _digest(events: Iterable[RawEvent]) -> int:
+    """The same for the same events in any order; an event more or less changes it."""
+    crc32 = zlib.crc32
+    return sum(
+        (crc32(event.message.encode("utf-8", "surrogatepass")) + 1) * (event.timestamp * 31 + (event.ingestion or 0)) for event in events
+    )
+
+
+def _cell_read(scope: Scope, start_ms: int, end_ms: int, cell: _Cell, overlap_ms: int) -> CellRead:
+    digest = sum(digest * (zlib.crc32(name.encode()) | 1) for name, (_, digest) in cell.by_stream.items())
+    return CellRead(
+        scope=scope, start_ms=start_ms, end_ms=end_ms, state=state_at(end_ms, cell.asked_ms or 0, overlap_ms),
+        events=sum(counted for counted, _ in cell.by_stream.values()), digest=digest & _SIXTY_FOUR_BITS, streams=tuple(sorted(cell.by_stream)),
+    )  # fmt: skip
+
+
+def _stretches(keys: Sequence[tuple[Scope, int]], end_ms: int) -> Iterator[tuple[Scope, Window]]:
+    """Cells joined to stretches, by scope."""
+    start = previous = None
+    for scope, cell in sorted(keys):
+        if start is None or previous != (scope, cell - CELL_MS):
+            if start is not None and previous is not None:
+                yield start[0], Window(start_ms=start[1], end_ms=min(previous[1] + CELL_MS, end_ms))
+            start = (scope, cell)
+        previous = (scope, cell)
+    if start is not None and previous is not None:
+        yield start[0], Window(start_ms=start[1], end_ms=min(previous[1] + CELL_MS, end_ms))
+
+
+def _may_hold(stream: LogStream, run: Run) -> bool:
+    """Whether a listed stream can have events in a run. Its last event time lags: only a day of silence leaves it out."""
+    born = stream.born_ms()
+    if born is not None and born - LISTING_LAG_MS > run.end_ms:
+        return False
+    last = max((time for time in (stream.last_event_ms, stream.last_ingestion_ms) if time is not None), default=None)
+    return last is None or last + STREAM_SILENT_MS >= run.start_ms
