@@ -29,13 +29,13 @@ check: $(READY)  ## types and lint
 	$(BIN)/python -m mypy
 
 lab: $(READY)  ## run the real migration tools against PostgreSQL and record what they print into tests/lab/
-	$(BIN)/python -m pytest tests/lab --record -q
+	$(BIN)/python -m tests.lab
 
 bench: $(READY)  ## speed and memory, side by side; tests/benchmarks/README.md explains
 	$(BIN)/python tests/benchmarks/run.py
 
 accuracy: $(READY)  ## precision and recall on labelled lines, per system
-	$(BIN)/python tests/benchmarks/accuracy.py
+	$(BIN)/python -m tests.accuracy
 
 wheel: $(READY)  ## dist/*.whl
 	rm -rf dist
