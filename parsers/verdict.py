@@ -37,6 +37,7 @@ from parsers.model import (
 SETTLE_MS = 5 * 60_000
 MIN_REQUESTS = 20
 CRASHES = 2
+MOSTLY = 0.4                         # a route whose answers are refusals to this share does not do its work
 _REFUSING = frozenset((Layer.VALIDATION, Layer.BUSINESS_RULE, Layer.CONTROLLER, Layer.ORM, Layer.DATABASE, Layer.UNHANDLED))
 _OURS = frozenset((Layer.ORM, Layer.DATABASE, Layer.UNHANDLED))
 _JUDGED_CONTROLLERS = ("ECS", "")
@@ -430,9 +431,13 @@ def _new_or_worse(work: _Judgement, part: Evidence, earlier: Sequence[Evidence],
         covered = any((r.method, r.route) == (group[0].method, group[0].route) for r in failing)
         if not covered:
             work.reason(ReasonCode.NEW_FAILURE, f"new: {group[0].title} ({len(group)} request(s))", finding_id=group[0].id, requests=len(group))
+    ours = [route for route in failing if route.ours]
     if failing:
-        worst = failing[0]
-        work.check(CheckId.NEW_OR_WORSE, VerdictValue.FAIL, f"{worst.method} {worst.route}: {worst.refused} of {worst.answered} refused")
+        worst = (ours or failing)[0]
+        result = VerdictValue.FAIL if ours or new else VerdictValue.INCONCLUSIVE
+        work.check(CheckId.NEW_OR_WORSE, result, f"{worst.method} {worst.route}: {worst.refused} of {worst.answered} refused")
+        if result is VerdictValue.INCONCLUSIVE:
+            work.needed.append(f"a word on {worst.method} {worst.route}: is it meant to refuse these requests? (--expect '{worst.method} {worst.route} 201')")
     elif new:
         work.check(CheckId.NEW_OR_WORSE, VerdictValue.FAIL, f"{len(new)} new kind(s) of failure")
     elif not earlier:
@@ -463,6 +468,7 @@ class FailingRoute:
     answered: int
     example: Finding
     text: str
+    ours: bool                        # refused by our own layers under the schema, not by one that judges the client's input
 
 
 def failing_routes(part: Evidence, settings: JudgeSettings) -> list[FailingRoute]:
@@ -480,18 +486,24 @@ def failing_routes(part: Evidence, settings: JudgeSettings) -> list[FailingRoute
     for finding in part.findings:
         if finding.layer in _REFUSING and finding.status is not None and finding.route:
             groups[finding.method or "", finding.route].append(finding)
-    found = [_failing_route(key, some, answered[key]) for key, some in groups.items() if _persistent(some, answered[key], settings)]
+    found = []
+    for key, some in groups.items():
+        ours = _ours(some, answered[key], settings)
+        if ours or _mostly_refused(some, answered[key], settings):
+            found.append(_failing_route(key, some, answered[key], ours=ours))
     return sorted(found, key=lambda r: (-r.refused, r.route))
 
 
-def _persistent(some: Sequence[Finding], answered: int, settings: JudgeSettings) -> bool:
+def _ours(some: Sequence[Finding], answered: int, settings: JudgeSettings) -> bool:
     ours = sum(1 for f in some if f.layer in _OURS or (f.status or 0) >= 500)
-    if ours >= settings.persistent_requests and (not answered or ours / answered >= settings.persistent_share):
-        return True
-    return len(some) >= 2 * settings.persistent_requests and answered > 0 and len(some) / answered >= 0.4
+    return ours >= settings.persistent_requests and (not answered or ours / answered >= settings.persistent_share)
 
 
-def _failing_route(key: tuple[str, str], some: Sequence[Finding], answered: int) -> FailingRoute:
+def _mostly_refused(some: Sequence[Finding], answered: int, settings: JudgeSettings) -> bool:
+    return len(some) >= 2 * settings.persistent_requests and answered > 0 and len(some) / answered >= MOSTLY
+
+
+def _failing_route(key: tuple[str, str], some: Sequence[Finding], answered: int, *, ours: bool) -> FailingRoute:
     by_layer = Counter(f.layer for f in some)
     layer, requests = by_layer.most_common(1)[0]
     assert layer is not None
@@ -506,7 +518,8 @@ def _failing_route(key: tuple[str, str], some: Sequence[Finding], answered: int)
         f" — {requests} of {answered or 'unknown'} request(s){'; also ' + rest if rest else ''}"
     )
     return FailingRoute(
-        method=key[0], route=key[1], layer=layer, fields=fields, requests=requests, refused=len(some), answered=answered, example=example, text=text
+        method=key[0], route=key[1], layer=layer, fields=fields, requests=requests, refused=len(some), answered=answered, example=example, text=text,
+        ours=ours,
     )
 
 
