@@ -146,6 +146,10 @@ class _Machine:
         run = self._run_for(fact, mark)
         if run is None:
             return
+        if run.ready and mark.kind in _ENDS and self._over(fact):  # the application's later life is not the run's
+            if mark.kind in (MarkKind.TERMINATED, MarkKind.CRASHED):
+                self._finish()
+            return
         self._enter(run, fact, match)
         if run.tool is None and mark.tool is not None:
             run.tool = mark.tool
