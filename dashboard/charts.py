@@ -107,7 +107,7 @@ def ladder_map(cells: Sequence[LadderCell], *, dark: bool, routes: Sequence[tupl
             _map_of_ink(grid, ink, [str(revision) for revision in revisions], [label(f"{m} {r}") for m, r in chosen])
         )
     figure.update_xaxes(type="category", side="top", title="")
-    figure.update_yaxes(autorange="reversed", automargin=True, type="category")
+    figure.update_yaxes(autorange="reversed", automargin=True, type="category", showgrid=False, ticks="")
     return figure
 
 
@@ -160,7 +160,7 @@ def ladder_rungs(cells: Sequence[LadderCell], *, dark: bool) -> go.Figure:
         )
     )
     figure.update_xaxes(type="category", side="top", title="")
-    figure.update_yaxes(autorange="reversed", automargin=True, type="category")
+    figure.update_yaxes(autorange="reversed", automargin=True, type="category", showgrid=False, ticks="")
     return figure
 
 
@@ -189,11 +189,11 @@ def migration_grid(rows: Sequence[DeploymentRow], *, dark: bool) -> go.Figure:
             xgap=4,
             ygap=4,
             hovertemplate="revision %{x}, %{y}: %{text}<extra></extra>",
-            textfont={"color": _INK[dark], "size": 13},
+            textfont={"color": _INK[dark], "size": 13, "family": "Source Sans, Source Sans Pro, sans-serif"},
         )
     )
     figure.update_xaxes(type="category", side="top", title="")
-    figure.update_yaxes(autorange="reversed", automargin=True, type="category")
+    figure.update_yaxes(autorange="reversed", automargin=True, type="category", showgrid=False, ticks="")
     return figure
 
 
@@ -284,7 +284,7 @@ def _figure(*, dark: bool, height: int) -> go.Figure:
         margin=_MARGIN,
         paper_bgcolor="rgba(0,0,0,0)",
         plot_bgcolor="rgba(0,0,0,0)",
-        font={"color": _INK[dark], "size": 13},
+        font={"color": _INK[dark], "size": 13, "family": "Source Sans, Source Sans Pro, sans-serif"},
         hovermode="closest",
         dragmode=False,
         uniformtext={"minsize": 11, "mode": "hide"},

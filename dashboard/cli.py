@@ -438,6 +438,10 @@ def _add_serving(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--port", type=int, default=8501)
     parser.add_argument("--store", metavar="FILE", help="the store (default: .triage/triage.db)")
     parser.add_argument("--no-browser", action="store_true")
+    parser.add_argument("--public-host", metavar="NAME", action="append", help="a host name that browsers use for this server")
+    parser.add_argument("--allow", metavar="WHO", action="append", help="who may sign in: an e-mail address or @domain")
+    parser.add_argument("--behind-proxy", action="store_true", help="a proxy in front of this server signs people in")
+    parser.add_argument("--open-to-anyone", action="store_true", help="serve another address without any sign-in")
 
 
 def _dashboard(options: argparse.Namespace) -> int:
@@ -458,6 +462,7 @@ def _demo(options: argparse.Namespace) -> int:
     from dashboard.shipped import shipped
 
     options.sources = [str(shipped("sample_logs"))]
+    options.demo = True
     return int(serve(options) or 0)
 
 

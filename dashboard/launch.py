@@ -8,8 +8,15 @@ declared, or the danger is accepted in so many words.
 from __future__ import annotations
 
 import argparse
+import contextlib
 import ipaddress
+import os
+import socket
+import sys
+import threading
+import time
 import tomllib
+import webbrowser
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -74,7 +81,24 @@ def serve_settings(settings: Settings, exposure: Exposure, *, secrets: Mapping[s
     hand_over(Running(settings=settings, allow=exposure.allow, signs_in=signs_in, reads_at_start=reads))
     import streamlit as st
 
+    if exposure.browser and has_screen():
+        threading.Thread(target=_open_browser, args=(exposure,), daemon=True).start()
     st.App(Path(__file__).with_name("app.py"), secrets=dict(secrets) if secrets else None).run(config=streamlit_options(exposure))
+
+
+def has_screen() -> bool:
+    """Whether opening a browser could show anything; over SSH or in a container it could not."""
+    return sys.platform in ("darwin", "win32") or bool(os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"))
+
+
+def _open_browser(exposure: Exposure) -> None:
+    """Opens the landing page once the server listens; gives up quietly after half a minute."""
+    address = exposure.host if is_loopback(exposure.host) else LOOPBACK
+    for _ in range(150):
+        with contextlib.suppress(OSError), socket.create_connection((address.strip("[]"), exposure.port), timeout=1):
+            webbrowser.open(f"http://{address}:{exposure.port}")
+            return
+        time.sleep(0.2)
 
 
 def check(exposure: Exposure, *, signs_in: bool) -> None:
@@ -134,7 +158,7 @@ def streamlit_options(exposure: Exposure) -> dict[str, Any]:
         "server.address": exposure.host,
         "server.port": exposure.port,
         "server.allowedHosts": list(dict.fromkeys(hosts)),
-        "server.headless": not exposure.browser,
+        "server.headless": True,  # else Streamlit may ask for an e-mail address and wait; we open the browser ourselves
     }
 
 

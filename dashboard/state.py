@@ -102,6 +102,11 @@ def route_id(method: str | None, route: str | None) -> str:
     return hashlib.sha256(f"{method or ''} {route or ''}".encode("utf-8", "surrogatepass")).hexdigest()[:10]
 
 
+def deployment_key(deployment_id: str) -> str:
+    """How a URL names a deployment: the last part of its ARN; the account and the cluster need not travel."""
+    return deployment_id.rsplit("/", 1)[-1]
+
+
 def read_time(text: str | None) -> int | None:
     """Epoch ms of an RFC 3339 time; a time without an offset is UTC; None when it is none."""
     if not text or len(text) > 40:

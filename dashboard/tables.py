@@ -22,7 +22,6 @@ if TYPE_CHECKING:
 
     from dashboard.rows import (
         Comparison,
-        ContextLine,
         DeploymentRow,
         FailureGroup,
         FieldRow,
@@ -287,7 +286,9 @@ def findings_with_marks(
     entries += [(at_ms, 0, name) for at_ms, name in marks if at_ms >= oldest or not rows]
     entries.sort(key=lambda entry: (-entry[0], -entry[1]))
     events = findings([entry for _, _, entry in entries if isinstance(entry, Finding)], zone)
-    table, order, number = [], [], 0
+    table: list[dict[str, str]] = []
+    order: list[Finding | None] = []
+    number = 0
     for at_ms, _, entry in entries:
         if isinstance(entry, str):
             table.append({"time": words.moment(at_ms, zone, millis=True), "what": f"━━ {entry} ━━"})
@@ -298,20 +299,6 @@ def findings_with_marks(
             number += 1
     columns = ["time", "severity", "layer", "what", "code", "task"]
     return pd.DataFrame(table, columns=columns).fillna(""), order
-
-
-def context(lines: Sequence[ContextLine], zone: tzinfo) -> pd.DataFrame:
-    """The records around a finding; a deployment's start is a row of its own."""
-    return _frame(
-        [
-            {
-                "": "▶" if line.is_evidence else "━" if line.deployment_mark else "",
-                "time": words.moment(line.timestamp_ms, zone, millis=True),
-                "record": f"━━ {_text(line.deployment_mark)} ━━" if line.deployment_mark else _text(line.text),
-            }
-            for line in lines
-        ]
-    )
 
 
 def sources(rows: Sequence[SourceRow], names: Mapping[str, str], zone: tzinfo) -> pd.DataFrame:

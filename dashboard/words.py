@@ -153,9 +153,9 @@ def moment(timestamp_ms: int | None, zone: tzinfo, *, millis: bool = False) -> s
     return text + _offset(when)
 
 
-def clock(timestamp_ms: int | None, zone: tzinfo) -> str:
+def clock(timestamp_ms: int | None, zone: tzinfo, *, millis: bool = False) -> str:
     """`02:57:56Z`: the time of day alone, where the day stands beside it."""
-    text = moment(timestamp_ms, zone)
+    text = moment(timestamp_ms, zone, millis=millis)
     return text if text == "?" else text.split(" ", 1)[1]
 
 

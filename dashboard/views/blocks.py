@@ -48,14 +48,14 @@ def badge(sign: words.Sign, suffix: str = "") -> None:
     st.badge(f"{sign.word}{suffix}", icon=sign.icon, color=sign.hue)
 
 
-def log_text(text: str) -> None:
-    """Log text, copyable, as it is: control characters shown."""
-    st.code(words.visible(text), language=None, wrap_lines=True)
+def log_text(text: str, *, height: int | None = None) -> None:
+    """Log text, copyable, as it is: control characters shown. Scrolls from `height` pixels on."""
+    st.code(words.visible(text), language=None, wrap_lines=True, height=height or "content")
 
 
-def plain(text: str) -> None:
-    """One line of words that may quote a log."""
-    st.text(words.visible(text))
+def plain(text: str, *, fill: bool = False) -> None:
+    """One line of words that may quote a log; with `fill` it takes the rest of its row."""
+    st.text(words.visible(text), width="stretch" if fill else "content")
 
 
 def empty(text: str, *commands: str) -> None:
@@ -112,6 +112,11 @@ def download(rows: pd.DataFrame, name: str) -> None:
     )
 
 
+def what_column() -> dict[str, Any]:
+    """Titles get the room they need."""
+    return {"what": st.column_config.TextColumn(width=460)}
+
+
 def sparkline(label: str, help_text: str, *, top: float | None = None) -> Any:
     return st.column_config.BarChartColumn(label, help=help_text, y_min=0, y_max=top)
 
@@ -121,16 +126,16 @@ def reasons(verdict: Verdict, *, most: int) -> None:
     for reason in verdict.reasons[:most]:
         with line():
             badge(severity_of(reason))
-            plain(reason.text)
+            plain(reason.text, fill=True)
     for need in verdict.needed[:most]:
         with line():
             badge(NEEDED)
-            plain(need)
+            plain(need, fill=True)
 
 
 def line() -> Any:
-    """Things side by side, wrapping on a narrow screen."""
-    return st.container(horizontal=True, vertical_alignment="center", gap="small")
+    """A sign and its words side by side, on a narrow screen too."""
+    return st.container(horizontal=True, vertical_alignment="top", gap="small", wrap=False)
 
 
 def severity_of(reason: Reason) -> words.Sign:

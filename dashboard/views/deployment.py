@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import streamlit as st
 
 from dashboard import sharing, tables, words
+from dashboard.state import deployment_key
 from dashboard.views import blocks, remedy
 from dashboard.views.frame import Frame
 from parsers import DeploymentTask, MigrationRun, Reason
@@ -39,7 +40,7 @@ def page(frame: Frame) -> None:
             "or widen the window under View."
         )
         return
-    state = frame.state.only_frame().with_(deployment=row.deployment.deployment_id)
+    state = frame.state.only_frame().with_(deployment=deployment_key(row.deployment.deployment_id))
     _choice(frame, rows, row)
     _verdict(frame, row, state)
     _timeline(frame, row)
@@ -51,14 +52,19 @@ def chosen(frame: Frame, rows: list[DeploymentRow]) -> DeploymentRow | None:
     """The deployment that the URL names; the newest when it names none."""
     if frame.state.deployment is None:
         return rows[0] if rows else None
-    return next((row for row in rows if row.deployment.deployment_id == frame.state.deployment), None)
+    return next((row for row in rows if frame.state.deployment in names_of(row)), None)
+
+
+def names_of(row: DeploymentRow) -> tuple[str, str]:
+    """A link may name a deployment in full or by the last part of its ARN."""
+    return row.deployment.deployment_id, deployment_key(row.deployment.deployment_id)
 
 
 def _choice(frame: Frame, rows: list[DeploymentRow], row: DeploymentRow) -> None:
-    with st.container(horizontal=True, gap="small"):
+    with st.container(horizontal=True, vertical_alignment="center", gap="small"):
         for other in rows[:12]:
             sign = words.sign_of(words.VERDICTS, other.verdict.verdict)
-            state = frame.state.only_frame().with_(deployment=other.deployment.deployment_id)
+            state = frame.state.only_frame().with_(deployment=deployment_key(other.deployment.deployment_id))
             here = other.deployment.deployment_id == row.deployment.deployment_id
             if here:
                 blocks.badge(sign, f" {other.deployment.revision}")
@@ -82,7 +88,7 @@ def _verdict(frame: Frame, row: DeploymentRow, state: ViewState) -> None:
         for need in row.verdict.needed:
             with blocks.line():
                 blocks.badge(blocks.NEEDED)
-                blocks.plain(need)
+                blocks.plain(need, fill=True)
         for task in this.tasks:
             blocks.plain(task_words(task))
         st.caption(
@@ -95,7 +101,7 @@ def _verdict(frame: Frame, row: DeploymentRow, state: ViewState) -> None:
 def _reason(frame: Frame, reason: Reason) -> None:
     with blocks.line():
         blocks.badge(blocks.severity_of(reason))
-        blocks.plain(reason.text)
+        blocks.plain(reason.text, fill=True)
         finding = frame.finding(reason.finding_id) if reason.finding_id else None
         if finding is not None and reason.run_id is None:
             state = frame.state.only_frame().with_(fingerprint=finding.fingerprint)
@@ -172,7 +178,7 @@ def _changes(frame: Frame, row: DeploymentRow, state: ViewState) -> None:
         key=f"changes-{row.deployment.deployment_id}",
         alt="Kinds of failure, new, worse, gone and same",
         opens=True,
-        config={"by deployment": blocks.sparkline("by deployment", "Requests, oldest deployment first")},
+        config=blocks.what_column() | {"by deployment": blocks.sparkline("by deployment", "Requests, oldest deployment first")},
     )
     if picked is not None:
         frame.go("failure", state.with_(deployment=None, fingerprint=groups[picked].fingerprint))

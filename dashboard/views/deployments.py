@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import streamlit as st
 
 from dashboard import charts, tables, words
+from dashboard.state import deployment_key
 from dashboard.views import blocks
 from dashboard.views.frame import Frame
 from parsers import VerdictValue
@@ -30,7 +31,7 @@ def page(frame: Frame) -> None:
 
 def _headline(frame: Frame, rows: list[DeploymentRow]) -> None:
     newest = rows[0]
-    state = frame.state.only_frame().with_(deployment=newest.deployment.deployment_id)
+    state = frame.state.only_frame().with_(deployment=deployment_key(newest.deployment.deployment_id))
     with st.container(border=True, gap="small"):
         with st.container(horizontal=True, vertical_alignment="center"):
             blocks.badge(words.sign_of(words.VERDICTS, newest.verdict.verdict))
@@ -67,10 +68,10 @@ def _table(frame: Frame, rows: list[DeploymentRow]) -> None:
         opens=True,
     )
     if chosen is not None:
-        frame.go("deployment", frame.state.only_frame().with_(deployment=rows[chosen].deployment.deployment_id))
+        frame.go("deployment", frame.state.only_frame().with_(deployment=deployment_key(rows[chosen].deployment.deployment_id)))
     with st.container(horizontal=True, gap="small"):
         for row in rows[:12]:
-            state = frame.state.only_frame().with_(deployment=row.deployment.deployment_id)
+            state = frame.state.only_frame().with_(deployment=deployment_key(row.deployment.deployment_id))
             sign = words.sign_of(words.VERDICTS, row.verdict.verdict)
             frame.link("deployment", state, f"{row.deployment.revision} {sign.word}", icon=sign.icon)
 

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import streamlit as st
 
-from dashboard import tables, words
+from dashboard import sharing, tables, words
 from dashboard.state import ViewState, route_id
 from dashboard.views import blocks, console, failures
 from dashboard.views.frame import Frame
-from parsers import Finding
+from parsers import Finding, errors
+
+if TYPE_CHECKING:
+    from dashboard.rows import ContextLine
 
 TITLE, PATH, ICON = "Events", "events", ":material/list_alt:"
-_LINES = (20, 50, 100)
+_LINES = (10, 30, 100)
 
 
 def page(frame: Frame) -> None:
@@ -30,14 +35,19 @@ def _listing(frame: Frame) -> None:
     st.markdown("### Events that matter")
     state = failures.filters(frame)
     _excluded(frame, state)
-    found = frame.findings(failures.wanted(frame, state), tables.MOST_ROWS)  # type: ignore[arg-type]
+    found = frame.findings(failures.wanted(frame, state), tables.MOST_ROWS)
     found = [one for one in found if _shown(one, state)]
     if not found:
         blocks.empty("No event matches. Take a filter away, or widen the window under View.")
         return
     listing, order = tables.findings_with_marks(found, marks(frame), frame.zone)
     picked = blocks.table(
-        frame, listing, key="events", alt="Events that matter, newest first, with deployments between them", opens=True
+        frame,
+        listing,
+        key="events",
+        alt="Events that matter, newest first, with deployments between them",
+        opens=True,
+        config=blocks.what_column(),
     )
     blocks.download(listing, "events")
     chosen = order[picked] if picked is not None and picked < len(order) else None
@@ -80,8 +90,6 @@ def _around(frame: Frame, finding: Finding) -> None:
         st.markdown(f"**{frame.moment(finding.timestamp_ms, millis=True)}**")
         command, url = console.links(finding)
         lines = [f"{frame.moment(line.timestamp_ms, millis=True)}  {line.text}" for line in finding.evidence]
-        from dashboard import sharing
-
         blocks.share(frame, state, markdown=sharing.fence("\n".join(lines)), key="event", command=command, console=url)
     blocks.plain(finding.title)
     _one_click(frame, finding)
@@ -93,26 +101,31 @@ def _around(frame: Frame, finding: Finding) -> None:
         key="lines",
         bind="query-params",
     )
-    around = frame.context(finding.id, int(size or _LINES[0]))
+    around = _read_again(frame, finding, int(size or _LINES[0]))
     if not around:
         blocks.empty("The records around it can't be read again: their source is not at hand. What was kept of this event:")
         blocks.log_text("\n".join(lines))
         return
-    blocks.table(
-        frame,
-        tables.context(around, frame.zone),
-        key=f"context-{finding.id}",
-        alt="Records around this event, in order",
-        config={
-            "": st.column_config.TextColumn(width=32),
-            "time": st.column_config.TextColumn(width=190),
-            "record": st.column_config.TextColumn(width=900),
-        },
-    )
-    evidence = [
-        f"{words.clock(line.timestamp_ms, frame.zone)}  {words.visible(line.text)}" for line in around if line.is_evidence
-    ]
-    blocks.log_text("\n".join(evidence))
+    st.caption("▶ marks the records that were folded into this event; a line between ━━ is a deployment")
+    blocks.log_text("\n".join(context_line(line, frame) for line in around))
+
+
+def context_line(line: ContextLine, frame: Frame) -> str:
+    """One record, its mark on each of its lines so that none can pretend to be another; a deployment is a line of its own."""
+    if line.deployment_mark:
+        return f"━━ {words.visible(line.deployment_mark)} · {frame.moment(line.timestamp_ms)} ━━"
+    mark = "▶" if line.is_evidence else " "
+    text = words.visible(line.text).replace("\n", f"\n{mark}                ")
+    return f"{mark} {words.clock(line.timestamp_ms, frame.zone, millis=True)}  {text}"
+
+
+def _read_again(frame: Frame, finding: Finding, lines: int) -> list[ContextLine]:
+    """The records around a finding, from where they came from; none when that is gone."""
+    try:
+        return frame.context(finding.id, lines)
+    except errors.TriageError as error:
+        blocks.plain(str(error))
+        return []
 
 
 def _one_click(frame: Frame, finding: Finding) -> None:

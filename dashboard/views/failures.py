@@ -14,7 +14,7 @@ from dashboard.views.frame import Frame
 from parsers import Category, Layer, Severity
 
 if TYPE_CHECKING:
-    from dashboard.rows import FailureGroup
+    from dashboard.rows import FailureGroup, Filters
 
 TITLE, PATH, ICON = "Failures", "failures", ":material/error:"
 
@@ -40,7 +40,7 @@ def page(frame: Frame) -> None:
         key="failures",
         alt="Kinds of failure, the most severe first",
         opens=True,
-        config={"by deployment": blocks.sparkline("by deployment", "Requests, oldest deployment first")},
+        config=blocks.what_column() | {"by deployment": blocks.sparkline("by deployment", "Requests, oldest deployment first")},
     )
     blocks.download(listing, "failures")
     if picked is not None:
@@ -68,7 +68,8 @@ def _deployment(frame: Frame) -> int | None:
     return int(choice) if choice else None
 
 
-def wanted(frame: Frame, state: ViewState) -> object:
+def wanted(frame: Frame, state: ViewState) -> Filters:
+    """The filter row's words as the store takes them."""
     return frame.filters(revision=state.revision, layer=state.layer, category=state.category, severity=state.severity)
 
 
@@ -79,7 +80,7 @@ def ranked(groups: Sequence[FailureGroup]) -> list[FailureGroup]:
 
 
 def _chart(frame: Frame, state: ViewState) -> None:
-    cells = frame.ladder(wanted(frame, state))  # type: ignore[arg-type]
+    cells = frame.ladder(wanted(frame, state))
     if cells:
         figure = charts.failures_by_revision(cells, dark=frame.dark)
         blocks.chart(figure, key="failures-by-revision", alt="Refused and failed requests by revision, stacked by layer")

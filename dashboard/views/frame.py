@@ -156,10 +156,10 @@ class Frame:
 
 
 @st.cache_resource(max_entries=512, show_spinner=False)
-def _answer(_workspace: Any, identity: str, version: int, question: str, arguments: str, _arguments: tuple[Any, ...]) -> Any:
-    """An answer, shared by all sessions: nobody may change it. `identity` (which store), `version` and `arguments` are its key."""
+def _answer(_workspace: Any, identity: str, version: int, question: str, arguments: str, _given: tuple[Any, ...]) -> Any:
+    """An answer, shared by all sessions: nobody may change it. Which store, its version and the arguments are the key."""
     del identity, version, arguments
-    return getattr(_workspace, question)(*_arguments)
+    return getattr(_workspace, question)(*_given)
 
 
 def browser_zone(choice: str) -> tzinfo:

@@ -36,7 +36,7 @@ def wait_until_served(url: str, process: subprocess.Popen) -> None:
         if process.poll() is not None:
             raise AssertionError(f"the server ended with {process.returncode}")
         try:
-            with urllib.request.urlopen(f"{url}/_stcore/health", timeout=1):  # noqa: S310
+            with urllib.request.urlopen(f"{url}/_stcore/health", timeout=1):
                 return
         except (urllib.error.URLError, ConnectionError, TimeoutError):
             try:
@@ -52,7 +52,7 @@ def served() -> Iterator[str]:
     port = free_port()
     script = REPOSITORY / "tests" / "dashboard" / "page_script.py"
     environment = os.environ | {"PYTHONPATH": str(REPOSITORY)}
-    process = subprocess.Popen([sys.executable, "-c", STARTER, str(script), str(port)], cwd=REPOSITORY, env=environment)  # noqa: S603
+    process = subprocess.Popen([sys.executable, "-c", STARTER, str(script), str(port)], cwd=REPOSITORY, env=environment)
     try:
         wait_until_served(f"http://127.0.0.1:{port}", process)
         yield f"http://127.0.0.1:{port}"
@@ -78,7 +78,9 @@ def look(browser):
     contexts = []
 
     def open_page(url: str, **options):
-        context = browser.new_context(**({"viewport": {"width": 1280, "height": 900}, "timezone_id": "America/New_York"} | options))
+        context = browser.new_context(
+            **({"viewport": {"width": 1280, "height": 900}, "timezone_id": "America/New_York"} | options)
+        )
         contexts.append(context)
         context.grant_permissions(["clipboard-read", "clipboard-write"])
         page = context.new_page()
