@@ -28,7 +28,7 @@ from parsers import SettingsError
 FILE_NAME = "triage.toml"
 MIGRATIONS = ("auto", "at_start", "own_task", "none")
 EVIDENCE = ("normal", "strict")
-_OTHER_VARIABLES = frozenset({"TRIAGE_CONFIG", "TRIAGE_CI"})
+_OTHER_VARIABLES = frozenset({"TRIAGE_CONFIG", "TRIAGE_CI", "TRIAGE_CACHE", "TRIAGE_DASHBOARD_ALLOW"})
 
 
 def default_store() -> Path:

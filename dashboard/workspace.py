@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import Any, Self, TypeVar
 
 from dashboard.fetchers.files import find_scenes, read_paths
+from dashboard.pack_cache import cached_packs
 from dashboard.rows import (
     Comparison,
     ContextLine,
@@ -57,18 +58,17 @@ from parsers import (
     attribute,
     ecs_facts,
     judge,
-    load_packs,
     read,
     sealed,
     with_tasks,
 )
 
 __all__ = [
-    "CollectReport", "Comparison", "ContextLine", "DeploymentRow", "FailureGroup", "FieldRow", "Filters", "LadderCell", "RouteRow",
-    "SourceRow", "TimeCell", "TimelineStep", "Window", "Workspace",
+    "CollectReport", "Comparison", "ContextLine", "DeploymentRow", "FailureGroup", "FieldRow", "Filters", "LadderCell",
+    "RouteRow", "SourceRow", "TimeCell", "TimelineStep", "Window", "Workspace",
 ]  # fmt: skip
 
-SETTLE_MS = 5 * 60_000                   # events arrive within this time, or late
+SETTLE_MS = 5 * 60_000  # events arrive within this time, or late
 _TELLING = (Severity.CRITICAL, Severity.ERROR, Severity.WARNING)
 _CACHED = 256
 
@@ -92,10 +92,10 @@ class CollectReport:
 class _Judged:
     """Everything judged of one state of the store."""
 
-    deployments: tuple[Deployment, ...]              # newest first
+    deployments: tuple[Deployment, ...]  # newest first
     verdicts: Mapping[str, Verdict]
-    facts: Mapping[str, EcsFacts]                    # deployment id -> what ECS said in its origin
-    runs: Mapping[str, tuple[MigrationRun, ...]]     # by deployment, newest first
+    facts: Mapping[str, EcsFacts]  # deployment id -> what ECS said in its origin
+    runs: Mapping[str, tuple[MigrationRun, ...]]  # by deployment, newest first
 
 
 class Workspace:
@@ -104,7 +104,7 @@ class Workspace:
     def __init__(self, settings: Settings, database: Database) -> None:
         self.settings = settings
         self.database = database
-        self.rules = load_packs(list(settings.packs))
+        self.rules = cached_packs(settings.packs)
         self.redactor = Redactor(redaction_key(settings), strict=settings.evidence == "strict")
         self.reader = Reader(rules=self.rules, redactor=self.redactor, health_paths=settings.health_paths)
         self._answers: dict[tuple[Any, ...], Any] = {}
@@ -216,7 +216,9 @@ class Workspace:
     def _slice(self, one: StreamReading, as_of_ms: int) -> Slice:
         first, last = one.first_ms or 0, one.last_ms or 0
         state = SliceState.SETTLED if last < as_of_ms - SETTLE_MS else SliceState.OPEN
-        return Slice(start_ms=first, end_ms=last + 1, state=state, packs_digest=self.packs_digest, reading=sealed(self.reader, one))
+        return Slice(
+            start_ms=first, end_ms=last + 1, state=state, packs_digest=self.packs_digest, reading=sealed(self.reader, one)
+        )
 
     def fold(self, stretches: Sequence[StreamReading]) -> Reading:
         """Stretches of one stream as one reading."""
@@ -303,8 +305,8 @@ class Workspace:
             counts = rollups.kind_counts(self.database, Filters(), known)
             described = rollups.kinds(self.database, (one.kind for one in counts))
         number_of = {one.deployment_id: one.id for one in known.values()}
-        telling: defaultdict[int, dict[str, int]] = defaultdict(dict)    # owner -> fingerprint -> first seen
-        failed: dict[int, int] = {}                                      # owner -> first failed request
+        telling: defaultdict[int, dict[str, int]] = defaultdict(dict)  # owner -> fingerprint -> first seen
+        failed: dict[int, int] = {}  # owner -> first failed request
         for one in counts:
             kind = described[one.kind]
             if kind.severity not in _TELLING:
@@ -325,7 +327,12 @@ class Workspace:
         return rows[::-1]
 
     def _row(
-        self, deployment: Deployment, judged: _Judged, answers: Sequence[rollups.AnswerCount], new_kinds: int, first_failure_ms: int | None
+        self,
+        deployment: Deployment,
+        judged: _Judged,
+        answers: Sequence[rollups.AnswerCount],
+        new_kinds: int,
+        first_failure_ms: int | None,
     ) -> DeploymentRow:
         def count(low: int, high: int) -> int:
             return sum(one.n for one in answers if low <= one.status <= high)
@@ -468,11 +475,17 @@ class Workspace:
         ] or [bisect_left(events, one.timestamp_ms, key=lambda event: event.timestamp_ms)]
         first, last = max(0, hits[0] - lines), min(len(events), hits[-1] + 1 + lines)
         shown = [
-            ContextLine(timestamp_ms=e.timestamp_ms, text=self.redactor.text(e.text), event_id=e.event_id, is_evidence=first + n in hits)
+            ContextLine(
+                timestamp_ms=e.timestamp_ms, text=self.redactor.text(e.text), event_id=e.event_id, is_evidence=first + n in hits
+            )
             for n, e in enumerate(events[first:last])
         ]
         marks = [
-            ContextLine(timestamp_ms=d.started_ms, text="", deployment_mark=f"deployment {d.revision} ({d.commit or d.deployment_id}) started")
+            ContextLine(
+                timestamp_ms=d.started_ms,
+                text="",
+                deployment_mark=f"deployment {d.revision} ({d.commit or d.deployment_id}) started",
+            )
             for d in self._judged().deployments
             if d.started_ms is not None and shown and shown[0].timestamp_ms <= d.started_ms <= shown[-1].timestamp_ms
         ]
@@ -522,7 +535,12 @@ def _by_weight(one: FailureGroup) -> tuple[int, int, str]:
 
 def _event_order(event: Event) -> tuple[int, int, str, int]:
     event_id = event.event_id or ""
-    return (event.timestamp_ms, int(event_id) if event_id.isascii() and event_id.isdigit() else 0, event.file or "", event.line or 0)
+    return (
+        event.timestamp_ms,
+        int(event_id) if event_id.isascii() and event_id.isdigit() else 0,
+        event.file or "",
+        event.line or 0,
+    )
 
 
 def _source(state: rollups.StreamState) -> SourceRow:

@@ -110,7 +110,8 @@ def _no_settings_of_this_machine(monkeypatch, tmp_path_factory):
     monkeypatch.setenv("AWS_CONFIG_FILE", str(empty))
     monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(empty))
     monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
-    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path_factory.getbasetemp() / "data"))
+    for name in ("XDG_DATA_HOME", "XDG_CACHE_HOME"):  # one cache of rule packs for the whole run
+        monkeypatch.setenv(name, str(tmp_path_factory.getbasetemp() / name.lower()))
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -20,7 +20,7 @@ from dashboard.store.schema import APPLICATION_ID, STEPS
 from parsers import StoreError
 
 BUSY_MS = 15_000
-_PAGES_KIB = 64_000                      # page cache of one connection
+_PAGES_KIB = 64_000  # page cache of one connection
 
 
 def open_database(path: Path, *, steps: Sequence[str] = STEPS) -> Database:

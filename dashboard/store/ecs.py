@@ -38,9 +38,7 @@ def facts_of(db: Database, origin: int) -> EcsFacts:
     """Everything ECS ever said in this origin; of each task the latest sighting."""
     deployments = db.ask("SELECT data FROM deployments WHERE origin = ? ORDER BY created_ms, id", (origin,))
     definitions = db.ask("SELECT data FROM definitions WHERE origin = ? ORDER BY name", (origin,))
-    sightings = db.ask(
-        "SELECT data, max(seen_ms) FROM sightings WHERE origin = ? GROUP BY task_id ORDER BY task_id", (origin,)
-    )
+    sightings = db.ask("SELECT data, max(seen_ms) FROM sightings WHERE origin = ? GROUP BY task_id ORDER BY task_id", (origin,))
     as_of = db.ask("SELECT as_of_ms FROM origins WHERE id = ?", (origin,))
     every = tuple(msgspec.json.decode(data, type=TaskSighting) for data, _ in sightings)
     return EcsFacts(

@@ -47,7 +47,8 @@ class Owner:
 def owners(db: Database) -> dict[int, Owner]:
     rows = db.ask("SELECT id, deployment_id, service, revision FROM deployments")
     return {
-        number: Owner(id=number, deployment_id=name, service=service, revision=revision) for number, name, service, revision in rows
+        number: Owner(id=number, deployment_id=name, service=service, revision=revision)
+        for number, name, service, revision in rows
     }
 
 
@@ -191,9 +192,7 @@ def failures(db: Database, filters: Filters, *, examples: int = 3) -> list[Failu
     del groups[MOST_GROUPS:]
     shown = _examples(db, filters, known, [one.fingerprint for one in groups], examples)
     clients = _clients(db, filters, known, {one.fingerprint for one in groups})
-    return [
-        replace(one, examples=tuple(shown[one.fingerprint]), clients=len(clients[one.fingerprint])) for one in groups
-    ]
+    return [replace(one, examples=tuple(shown[one.fingerprint]), clients=len(clients[one.fingerprint])) for one in groups]
 
 
 def _group(
@@ -240,7 +239,8 @@ def _examples(
     found: dict[str, list[Finding]] = {}
     for fingerprint in fingerprints:
         rows = db.ask(
-            "SELECT examples.data FROM examples JOIN streams ON streams.id = examples.stream JOIN kinds ON kinds.id = examples.kind "
+            "SELECT examples.data FROM examples JOIN streams ON streams.id = examples.stream JOIN kinds ON "
+            "kinds.id = examples.kind "
             f"WHERE examples.fingerprint = ? AND {where} ORDER BY examples.timestamp_ms DESC, examples.id LIMIT ?",
             (fingerprint, *where.values, most),
         )
@@ -392,7 +392,8 @@ def answer_counts(db: Database, filters: Filters, known: Mapping[int, Owner]) ->
             where.add(f"answers.{column} = ?", value)
     source, values = ("request_totals", []) if _is_open(filters.window) else _requests_within(db, filters.window)
     rows = db.ask(
-        f"SELECT cells.owner, answers.method, answers.route, answers.status, answers.aborted, sum(cells.n) FROM {source} AS cells "
+        f"SELECT cells.owner, answers.method, answers.route, answers.status, answers.aborted, sum(cells.n) FROM "
+        f"{source} AS cells "
         f"JOIN answers ON answers.id = cells.answer WHERE {where} GROUP BY 1, 2, 3, 4, 5",
         (*values, *where.values),
     )
@@ -458,8 +459,8 @@ def ladder(db: Database, filters: Filters) -> list[LadderCell]:
         answered[answer.method, answer.route, answer.owner] += answer.n
     cells = [
         LadderCell(
-            method=method, route=route, revision=known[owner].revision, deployment_id=known[owner].deployment_id, layer=layer, requests=n,
-            answered=answered[method or "", route or "", owner],
+            method=method, route=route, revision=known[owner].revision, deployment_id=known[owner].deployment_id,
+            layer=layer, requests=n, answered=answered[method or "", route or "", owner],
         )
         for (method, route, owner, layer), n in refused.items()
     ]  # fmt: skip
@@ -477,7 +478,8 @@ def request_totals(db: Database, known: Mapping[int, Owner]) -> dict[int, list[A
 def health_seen(db: Database, owner: int) -> int | None:
     """Start of the first minute in which a health check was answered well."""
     rows = db.ask(
-        "SELECT min(c.minute_ms) FROM request_cells AS c JOIN streams ON streams.id = c.stream JOIN answers ON answers.id = c.answer "
+        "SELECT min(c.minute_ms) FROM request_cells AS c JOIN streams ON streams.id = c.stream JOIN answers ON "
+        "answers.id = c.answer "
         "WHERE streams.owner = ? AND answers.health_check AND answers.status BETWEEN 200 AND 299",
         (owner,),
     )
@@ -496,7 +498,8 @@ def migration_runs(db: Database, filters: Filters) -> list[MigrationRun]:
     if filters.window.end_ms is not None:
         where.add("runs.started_ms < ?", filters.window.end_ms)
     rows = db.ask(
-        f"SELECT runs.data FROM runs JOIN streams ON streams.id = runs.stream WHERE {where} ORDER BY runs.started_ms DESC, runs.id",
+        f"SELECT runs.data FROM runs JOIN streams ON streams.id = runs.stream WHERE {where} ORDER BY "
+        f"runs.started_ms DESC, runs.id",
         where.values,
     )
     return [unpack(data, MigrationRun) for (data,) in rows]
@@ -527,7 +530,8 @@ def streams(db: Database, *, origin: int | None = None) -> list[StreamState]:
         where.add("streams.origin = ?", origin)
     rows = db.ask(
         "SELECT streams.id, account, region, log_group, log_stream, owner, streams.origin, attributions.data, "
-        "min(slices.first_event_ms), max(slices.last_event_ms), max(last_ingestion_ms), sum(events), sum(undecodable), sum(access_lines), "
+        "min(slices.first_event_ms), max(slices.last_event_ms), max(last_ingestion_ms), sum(events), "
+        "sum(undecodable), sum(access_lines), "
         "sum(state = 'open'), sum(state = 'settled'), sum(state = 'verified'), max(packs_digest), max(read_ms) "
         "FROM streams JOIN slices ON slices.stream = streams.id LEFT JOIN attributions ON attributions.stream = streams.id "
         f"WHERE {where} GROUP BY streams.id ORDER BY account, region, log_group, log_stream",
@@ -581,7 +585,8 @@ def _state(
 def unexplained(db: Database) -> list[UnexplainedGroup]:
     """Errors that no rule took, by stream and fingerprint, most frequent first."""
     rows = db.ask(
-        "SELECT account, region, log_group, log_stream, fingerprint, sum(n), min(first_ms), max(last_ms), example, max(minute_ms) "
+        "SELECT account, region, log_group, log_stream, fingerprint, sum(n), min(first_ms), max(last_ms), "
+        "example, max(minute_ms) "
         "FROM unexplained_cells JOIN streams ON streams.id = unexplained_cells.stream GROUP BY streams.id, fingerprint "
         "ORDER BY 6 DESC, 5, log_stream LIMIT ?",
         (MOST_GROUPS,),
@@ -603,13 +608,15 @@ def unexplained(db: Database) -> list[UnexplainedGroup]:
 
 
 def findings_of(db: Database, owner_ids: Sequence[int]) -> list[Finding]:
-    """A finding for every one that was counted in these deployments: the kept ones, for the others the oldest kept of the kind."""
+    """A finding for every one that was counted in these deployments: the kept ones, for the others the oldest "
+    "kept of the kind."""
     described = kinds(db)
     marks = ",".join("?" * len(owner_ids))
     kept: defaultdict[tuple[int, int], list[Finding]] = defaultdict(list)
     alike: dict[tuple[int, str], Finding] = {}
     for stream, kind, data in db.ask(
-        f"SELECT e.stream, e.kind, e.data FROM examples AS e JOIN streams ON streams.id = e.stream WHERE streams.owner IN ({marks}) "
+        f"SELECT e.stream, e.kind, e.data FROM examples AS e JOIN streams ON streams.id = e.stream WHERE "
+        f"streams.owner IN ({marks}) "
         "ORDER BY e.timestamp_ms, e.id",
         owner_ids,
     ):
@@ -632,8 +639,8 @@ def findings_of(db: Database, owner_ids: Sequence[int]) -> list[Finding]:
 
 def _as_kind(one: Finding, kind: Kind) -> Finding:
     return replace(
-        one, layer=kind.layer, severity=kind.severity, category=kind.category, method=kind.method, route=kind.route, status=kind.status,
-        fields=tuple(kind.data.fields),
+        one, layer=kind.layer, severity=kind.severity, category=kind.category, method=kind.method, route=kind.route,
+        status=kind.status, fields=tuple(kind.data.fields),
     )  # fmt: skip
 
 
@@ -684,14 +691,17 @@ def complete_to(db: Database) -> int | None:
 
 def newest_ms(db: Database) -> int:
     """The newest clock or event in the store."""
-    rows = db.ask("SELECT max(coalesce((SELECT max(as_of_ms) FROM origins), 0), coalesce((SELECT max(last_event_ms) FROM streams), 0))")
+    rows = db.ask(
+        "SELECT max(coalesce((SELECT max(as_of_ms) FROM origins), 0), coalesce((SELECT max(last_event_ms) FROM streams), 0))"
+    )
     return int(rows[0][0])
 
 
 def runs_of_origin(db: Database, origin: int) -> list[MigrationRun]:
     """Every migration run of an origin's streams, oldest first."""
     rows = db.ask(
-        "SELECT runs.data FROM runs JOIN streams ON streams.id = runs.stream WHERE streams.origin = ? ORDER BY started_ms, runs.id",
+        "SELECT runs.data FROM runs JOIN streams ON streams.id = runs.stream WHERE streams.origin = ? ORDER BY "
+        "started_ms, runs.id",
         (origin,),
     )
     return [unpack(data, MigrationRun) for (data,) in rows]

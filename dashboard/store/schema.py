@@ -6,7 +6,7 @@ here, so that cells stay small. Cells are the smallest roll-up (a stream's minut
 `finding_streams` are kept beside them in the same transaction, and screens read those.
 """
 
-APPLICATION_ID = 0x74726961              # "tria": tells our file from any other SQLite file
+APPLICATION_ID = 0x74726961  # "tria": tells our file from any other SQLite file
 
 STEPS = (
     """
@@ -29,7 +29,8 @@ STEPS = (
         origin INTEGER NOT NULL REFERENCES origins (id), packs_digest TEXT NOT NULL, read_ms INTEGER NOT NULL,
         first_event_ms INTEGER, last_event_ms INTEGER, last_ingestion_ms INTEGER, events INTEGER NOT NULL,
         undecodable INTEGER NOT NULL,
-        access_lines INTEGER NOT NULL, facts INTEGER NOT NULL, gaps TEXT NOT NULL, rest BLOB NOT NULL, PRIMARY KEY (stream, start_ms)
+        access_lines INTEGER NOT NULL, facts INTEGER NOT NULL, gaps TEXT NOT NULL, rest BLOB NOT NULL,
+        PRIMARY KEY (stream, start_ms)
     );
     CREATE TABLE facts (
         stream INTEGER NOT NULL, slice_ms INTEGER NOT NULL, first_ms INTEGER NOT NULL, last_ms INTEGER NOT

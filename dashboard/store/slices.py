@@ -27,17 +27,17 @@ from parsers import Fact, Finding, MigrationRun, Reading, RequestCount, StoreErr
 
 T = TypeVar("T")
 MINUTE_MS = 60_000
-EXAMPLES = 20                            # newest findings kept whole, of each fingerprint and stream
-CLIENTS = 500                            # distinct clients counted, of each kind and stream
-FOLDED_WHOLE = 20_000                    # facts of a stream up to which all of it is folded again
-NEAR_MS = 10 * MINUTE_MS                 # kept of a long slice, at either end
-_BLOCK = 1_000                           # facts of one row
+EXAMPLES = 20  # newest findings kept whole, of each fingerprint and stream
+CLIENTS = 500  # distinct clients counted, of each kind and stream
+FOLDED_WHOLE = 20_000  # facts of a stream up to which all of it is folded again
+NEAR_MS = 10 * MINUTE_MS  # kept of a long slice, at either end
+_BLOCK = 1_000  # facts of one row
 
 
 class SliceState(StrEnum):
-    OPEN = "open"                        # events may still come
-    SETTLED = "settled"                  # older than the time that events need to arrive
-    VERIFIED = "verified"                # settled, and read twice with the same result
+    OPEN = "open"  # events may still come
+    SETTLED = "settled"  # older than the time that events need to arrive
+    VERIFIED = "verified"  # settled, and read twice with the same result
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -183,7 +183,8 @@ def _insert(sql: sqlite3.Connection, stream: int, origin: int, new: Slice, read_
         "INSERT INTO slices VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         (
             stream, new.start_ms, new.end_ms, new.state, origin, new.packs_digest, read_ms, one.first_ms, one.last_ms,
-            one.last_ingestion_ms, one.events, one.undecodable, one.access_lines, len(one.facts), msgspec.json.encode(one.gaps).decode(), _pack(rest),
+            one.last_ingestion_ms, one.events, one.undecodable, one.access_lines, len(one.facts),
+            msgspec.json.encode(one.gaps).decode(), _pack(rest),
         ),
     )  # fmt: skip
     sql.executemany("INSERT INTO facts VALUES (?, ?, ?, ?, ?)", [(stream, new.start_ms, *block) for block in _blocks(new)])
@@ -240,7 +241,7 @@ def _load(sql: sqlite3.Connection, stream: int, new: Slice, start: int | None, e
     ).fetchall()
     for start_ms, first, last, ingestion, events, undecodable, access_lines, rest in rows:
         if start_ms == new.start_ms:
-            yield _within(new.reading, low, high)
+            yield _within(replace(new.reading, first_key=(start_ms, 0, "", 0)), low, high)
             continue
         kept = unpack(rest, _Rest)
         blocks = sql.execute(
@@ -262,6 +263,7 @@ def _load(sql: sqlite3.Connection, stream: int, new: Slice, start: int | None, e
             access_lines=access_lines,
             marked=kept.marked,
             chatter_left=kept.chatter_left,
+            first_key=(start_ms, 0, "", 0),
         )
         yield _within(reading, low, high)
 
@@ -439,7 +441,11 @@ def _total(sql: sqlite3.Connection, stream: int, kind: int) -> None:
     sql.execute(
         "INSERT OR REPLACE INTO finding_streams VALUES (?, ?, ?, ?, ?, ?)",
         (
-            stream, kind, sum(row[0] for row in rows), min(row[1] for row in rows), max(row[2] for row in rows),
+            stream,
+            kind,
+            sum(row[0] for row in rows),
+            min(row[1] for row in rows),
+            max(row[2] for row in rows),
             "\n".join(sorted(clients)[:CLIENTS]),
         ),
     )
@@ -454,7 +460,12 @@ def _replace_unexplained(sql: sqlite3.Connection, stream: int, facts: Sequence[F
         "INSERT INTO unexplained_cells VALUES (?, ?, ?, ?, ?, ?, ?)",
         [
             (
-                stream, fingerprint, minute, len(some), some[0].timestamp_ms, some[-1].timestamp_ms,
+                stream,
+                fingerprint,
+                minute,
+                len(some),
+                some[0].timestamp_ms,
+                some[-1].timestamp_ms,
                 msgspec.json.encode(some[-1].evidence[0]),
             )
             for (fingerprint, minute), some in cells.items()
