@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from dashboard.judgement import Judgement
+    from dashboard.settings import Settings
     from parsers import Deployment, Finding, Redactor, RuleSet, Verdict
     from parsers.errors import UsageError
 
@@ -84,11 +85,22 @@ def build_parser() -> argparse.ArgumentParser:
         epilog=EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("--version", action="version", version=f"{PROGRAM} {_version()}")
+    parser.add_argument("--version", action=_Version, nargs=0, help="the version, and exit")
+    parser.add_argument("--config", metavar="FILE", help="a settings file (default: ./triage.toml if there is one)")
     commands = parser.add_subparsers(title="commands", metavar="COMMAND")
-    for add in (_add_classify, _add_deployments, _add_verify, _add_findings, _add_show, _add_explain, _add_rules, _add_dashboard, _add_demo):
+    for add in (
+        _add_classify, _add_deployments, _add_verify, _add_findings, _add_show, _add_explain, _add_rules, _add_config, _add_forget, _add_dashboard, _add_demo,
+    ):  # fmt: skip
         add(commands)
     return parser
+
+
+class _Version(argparse.Action):
+    """Looked up only when it is asked for: reading package metadata takes time."""
+
+    def __call__(self, parser: argparse.ArgumentParser, *_: object) -> None:
+        sys.stdout.write(f"{PROGRAM} {_version()}\n")
+        parser.exit()
 
 
 def _version() -> str:
@@ -119,34 +131,66 @@ def _add_source(parser: argparse.ArgumentParser, *, required: bool = False) -> N
         "--from", dest="sources", metavar="PATH", action="append", required=required, help="a scene folder or log files, in place of AWS (repeatable)"
     )
     parser.add_argument("--packs", metavar="PATH", action="append", default=[], help="your own rule packs beside the shipped ones")
-    parser.add_argument("--migrations", choices=("auto", "at_start", "own_task", "none"), default="auto", help="how the service migrates")
+    parser.add_argument("--migrations", choices=("auto", "at_start", "own_task", "none"), help="how the service migrates (default auto)")
+    parser.add_argument("--store", metavar="FILE", help="the store to look at when there is no --from")
     parser.add_argument("--at", metavar="TIME", help="judge as it could have been judged then (RFC 3339)")
+
+
+def _settings(options: argparse.Namespace) -> Settings:
+    """Flags over environment over triage.toml over defaults."""
+    from dashboard.settings import load_settings
+
+    given = vars(options)
+    flags = {key: given.get(key) for key in ("cluster", "service", "region", "profile", "endpoint_url", "store", "packs", "migrations", "evidence")}
+    flags["from"] = given.get("sources")
+    return load_settings({key: value for key, value in flags.items() if value}, config=given.get("config"))
 
 
 def _rules(options: argparse.Namespace) -> RuleSet:
     from dashboard.pack_cache import cached_packs
 
-    return cached_packs(options.packs)
+    return cached_packs(_settings(options).packs)
 
 
-def _redactor() -> Redactor:
-    from parsers.masks import Redactor
+def _redactor(settings: Settings) -> Redactor:
+    """With this installation's key; without a place to keep one, with a key of this call alone."""
+    from dashboard.settings import redaction_key
+    from parsers import Redactor
+    from parsers.errors import SettingsError
 
-    return Redactor()
+    try:
+        key = redaction_key(settings)
+    except SettingsError as error:
+        if settings.key_file.exists():
+            raise
+        _say(f"note: {error}; tokens differ from call to call")
+        key = os.urandom(32)
+    return Redactor(key, strict=settings.evidence == "strict")
 
 
-def _judged(options: argparse.Namespace, paths: Sequence[str], **judging: Any) -> Judgement:
-    """The scene or files named by `--from`, read and judged."""
-    from dashboard.judgement import judge_paths
+def _judged(options: argparse.Namespace, paths: Sequence[str] = (), **judging: Any) -> Judgement:
+    """The files or scenes named, else those of the settings, else what the store holds; judged."""
+    from dashboard.judgement import judge_paths, judge_store
+    from dashboard.pack_cache import cached_packs
     from parsers import JudgeSettings
 
-    return judge_paths(
-        paths,
-        rules=_rules(options),
-        redactor=_redactor(),
-        settings=JudgeSettings(migrations=getattr(options, "migrations", "auto"), **judging),
-        at_ms=_time(getattr(options, "at", None)),
-    )
+    settings = _settings(options)
+    sources = list(paths) or list(settings.sources)
+    if sources:
+        return judge_paths(
+            sources,
+            rules=cached_packs(settings.packs),
+            redactor=_redactor(settings),
+            settings=JudgeSettings(**{"migrations": settings.migrations, "min_requests": settings.min_requests} | judging),
+            health_paths=settings.health_paths,
+            at_ms=_time(getattr(options, "at", None)),
+        )
+    if not settings.store.exists():
+        raise _usage("nothing to read", hint="name a scene or log files: --from PATH (try --from sample_logs/founding-story), or `triage fetch` first")
+    from dashboard.workspace import Workspace
+
+    with Workspace.open(settings) as workspace:
+        return judge_store(workspace)
 
 
 def _time(text: str | None) -> int | None:
@@ -156,19 +200,13 @@ def _time(text: str | None) -> int | None:
         return None
     value = epoch_ms(text)
     if value is None:
-        raise _usage(f"--at {text!r} is no time", hint="RFC 3339, for example 2025-11-19T03:00:00Z")
+        raise _usage(f"{text!r} is no time", hint="RFC 3339, for example 2025-11-19T03:00:00Z")
     return value
 
 
 def _print_json(documents: Iterable[Mapping[str, Any]]) -> None:
     for document in documents:
         sys.stdout.write(json.dumps(document, ensure_ascii=False, separators=(",", ":")) + "\n")
-
-
-def _sources(options: argparse.Namespace) -> list[str]:
-    if options.sources:
-        return list(options.sources)
-    raise _usage("nothing to read", hint="name a scene or log files: --from PATH (try --from sample_logs/founding-story)")
 
 
 # classify
@@ -184,6 +222,7 @@ def _add_classify(commands: Commands) -> None:
 
 def _classify(options: argparse.Namespace) -> int:
     judgement = _judged(options, options.paths or ["-"])
+    assert judgement.reading is not None
     if options.format == "json":
         from parsers.contract import reading_documents
 
@@ -207,7 +246,7 @@ def _add_deployments(commands: Commands) -> None:
 
 
 def _deployments(options: argparse.Namespace) -> int:
-    judgement = _judged(options, _sources(options))
+    judgement = _judged(options)
     if options.format == "json":
         from parsers.contract import deployment_document, verdict_document
 
@@ -233,16 +272,15 @@ def _add_verify(commands: Commands) -> None:
     target.add_argument("--commit", metavar="SHA", help="the newest deployment of this commit")
     parser.add_argument("--fixes", metavar="v1:…", action="append", default=[], help="a fingerprint this deployment claims to have fixed")
     parser.add_argument("--expect", metavar="'POST /route 201'", action="append", default=[], help="an answer that must come now")
-    parser.add_argument("--min-requests", type=int, default=20, metavar="N")
+    parser.add_argument("--min-requests", type=int, metavar="N", help="answered requests that a PASS needs (default 20)")
     parser.add_argument("--dry-run", action="store_true", help="report, and exit 0 whatever the verdict")
     parser.add_argument("--inconclusive", choices=("fail", "pass"), help="exit as if INCONCLUSIVE were this")
     _add_format(parser)
 
 
 def _verify(options: argparse.Namespace) -> int:
-    judgement = _judged(
-        options, _sources(options), fixes=tuple(options.fixes), expect=tuple(options.expect), min_requests=options.min_requests
-    )
+    more = {"min_requests": options.min_requests} if options.min_requests else {}
+    judgement = _judged(options, fixes=tuple(options.fixes), expect=tuple(options.expect), **more)
     deployment = chosen_deployment(judgement.deployments, options.task_definition, options.deployment, options.commit)
     verdict = judgement.verdict_of(deployment.deployment_id)
     assert verdict is not None
@@ -298,7 +336,7 @@ def _add_findings(commands: Commands) -> None:
 
 
 def _findings(options: argparse.Namespace) -> int:
-    judgement = _judged(options, _sources(options))
+    judgement = _judged(options)
     chosen = [one for one in judgement.findings if _wanted(one, options, judgement)]
     chosen = sorted(chosen, key=lambda f: f.timestamp_ms)[-options.limit :]
     if options.format == "json":
@@ -337,7 +375,7 @@ def _add_show(commands: Commands) -> None:
 
 
 def _show(options: argparse.Namespace) -> int:
-    judgement = _judged(options, _sources(options))
+    judgement = _judged(options)
     run = next((r for r in judgement.runs if r.id == options.id), None)
     finding = next((f for f in judgement.findings if options.id in (f.id, f.run_id)), None)
     if finding is None and run is None:
@@ -352,7 +390,7 @@ def _show(options: argparse.Namespace) -> int:
 
     paper = Paper.of(sys.stdout, options.color)
     if finding is not None:
-        finding_text(paper, finding, run, judgement.reading.reader.rules.by_id.get(finding.rule_id))
+        finding_text(paper, finding, run, judgement.rules.by_id.get(finding.rule_id))
     elif run is not None:
         transcript_text(paper, run)
     return 0
@@ -369,7 +407,7 @@ def _explain(options: argparse.Namespace) -> int:
     from parsers import explain
 
     text = sys.stdin.buffer.read().decode("utf-8", "replace").rstrip("\n") if options.line == "-" else options.line
-    explanation = explain(text, rules=_rules(options), redactor=_redactor())
+    explanation = explain(text, rules=_rules(options), redactor=_redactor(_settings(options)))
     if options.format == "json":
         from dataclasses import asdict
 
@@ -430,30 +468,29 @@ def _rules_check(rules: RuleSet, paper: Any) -> int:
 def _add_dashboard(commands: Commands) -> None:
     parser = _command(commands, "dashboard", _dashboard, "serve the dashboard on this machine")
     _add_source(parser)
-    _add_serving(parser)
+    _add_serving(parser, store=False)
 
 
-def _add_serving(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--address", default="127.0.0.1")
+def _add_serving(parser: argparse.ArgumentParser, *, store: bool = True) -> None:
+    parser.add_argument("--address", default="127.0.0.1", help="where to listen; other machines only with sign-in or a declared proxy")
     parser.add_argument("--port", type=int, default=8501)
-    parser.add_argument("--store", metavar="FILE", help="the store (default: .triage/triage.db)")
+    if store:
+        parser.add_argument("--store", metavar="FILE", help="the store (default: a demo store of its own)")
+    parser.add_argument("--public-host", metavar="NAME", action="append", default=[], help="a host name browsers use to reach it")
+    parser.add_argument("--allow", metavar="E-MAIL|@DOMAIN", action="append", default=[], help="who may sign in")
+    parser.add_argument("--behind-proxy", action="store_true", help="an authenticating proxy stands in front")
+    parser.add_argument("--open-to-anyone", action="store_true", help="listen on a public address without sign-in: you accept the danger")
     parser.add_argument("--no-browser", action="store_true")
-    parser.add_argument("--public-host", metavar="NAME", action="append", help="a host name that browsers use for this server")
-    parser.add_argument("--allow", metavar="WHO", action="append", help="who may sign in: an e-mail address or @domain")
-    parser.add_argument("--behind-proxy", action="store_true", help="a proxy in front of this server signs people in")
-    parser.add_argument("--open-to-anyone", action="store_true", help="serve another address without any sign-in")
 
 
 def _dashboard(options: argparse.Namespace) -> int:
     from dashboard.launch import serve
 
-    return int(serve(options) or 0)
+    return serve(options)
 
 
 def _add_demo(commands: Commands) -> None:
     parser = _command(commands, "demo", _demo, "the founding story in your browser: captured logs, no AWS account needed")
-    parser.add_argument("--packs", metavar="PATH", action="append", default=[])
-    parser.add_argument("--migrations", default="auto", help=argparse.SUPPRESS)
     _add_serving(parser)
 
 
@@ -463,7 +500,44 @@ def _demo(options: argparse.Namespace) -> int:
 
     options.sources = [str(shipped("sample_logs"))]
     options.demo = True
-    return int(serve(options) or 0)
+    return serve(options)
+
+
+# config, forget
+
+
+def _add_config(commands: Commands) -> None:
+    parser = _command(commands, "config", _config, "`config show`: every setting in force and where it came from")
+    parser.add_argument("what", choices=("show",))
+    parser.add_argument("--origin", action="store_true", help="where each value came from")
+
+
+def _config(options: argparse.Namespace) -> int:
+    from dashboard.settings import described
+
+    for key, value, origin in described(_settings(options)):
+        sys.stdout.write(f"{key:<16} {value or '-'}{f'   ({origin})' if options.origin else ''}\n")
+    return 0
+
+
+def _add_forget(commands: Commands) -> None:
+    parser = _command(commands, "forget", _forget, "remove what the store keeps: of one service, before a time, or everything")
+    what = parser.add_mutually_exclusive_group(required=True)
+    what.add_argument("--service", metavar="NAME")
+    what.add_argument("--before", metavar="TIME", help="RFC 3339")
+    what.add_argument("--everything", action="store_true")
+    parser.add_argument("--store", metavar="FILE")
+
+
+def _forget(options: argparse.Namespace) -> int:
+    from dashboard.settings import load_settings
+    from dashboard.workspace import Workspace
+
+    settings = load_settings({"store": options.store} if options.store else {}, config=options.config)
+    with Workspace.open(settings) as workspace:
+        gone = workspace.forget(service=options.service, before_ms=_time(options.before), everything=options.everything)
+    _say(f"{gone} stream(s) forgotten")
+    return 0
 
 
 if __name__ == "__main__":

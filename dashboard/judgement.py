@@ -1,9 +1,10 @@
-"""A scene or files -> everything that can be said about them, in memory. What `--from PATH` shows, in place of AWS."""
+"""A scene, files or the store -> everything that a command can say about them."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 from dashboard.fetchers.files import read_paths
 from parsers import (
@@ -27,31 +28,32 @@ from parsers import (
     with_tasks,
 )
 
+if TYPE_CHECKING:  # the workspace is heavier than a look at a few lines needs
+    from dashboard.workspace import Workspace
+
+MAX_STORED_FINDINGS = 10_000
+
 
 @dataclass(frozen=True, kw_only=True)
 class Judgement:
-    """One look at some logs: the reading, what ECS said, who belongs to what, and the verdicts. `notices`: what could not be read."""
+    """One look at some logs: what was found, what ECS said, who belongs to what, and the verdicts.
 
-    reading: Reading
-    facts: EcsFacts
+    `reading` is None when the look was at the store, which keeps the newest examples of each kind, not every finding.
+    """
+
+    findings: tuple[Finding, ...]
+    runs: tuple[MigrationRun, ...]
     attributions: Mapping[StreamKey, Attribution]
-    deployments: tuple[Deployment, ...]
+    deployments: tuple[Deployment, ...]      # oldest first
     verdicts: tuple[Verdict, ...]
     as_of_ms: int
+    rules: RuleSet
+    reading: Reading | None = None
     notices: tuple[str, ...] = ()
-    settings: JudgeSettings = JudgeSettings()
-
-    @property
-    def findings(self) -> tuple[Finding, ...]:
-        return self.reading.findings
-
-    @property
-    def runs(self) -> tuple[MigrationRun, ...]:
-        return self.reading.migration_runs
 
     @property
     def counts(self) -> tuple[RequestCount, ...]:
-        return self.reading.request_counts
+        return self.reading.request_counts if self.reading is not None else ()
 
     def deployment_of(self, stream: StreamKey) -> Deployment | None:
         wanted = self.attributions[stream].deployment_id if stream in self.attributions else None
@@ -109,13 +111,30 @@ def judge_reading(
     )
     return Judgement(
         reading=reading,
-        facts=facts,
+        findings=reading.findings,
+        runs=reading.migration_runs,
+        rules=reading.reader.rules,
         attributions=attributions,
         deployments=deployments,
         verdicts=tuple(verdicts),
         as_of_ms=as_of_ms,
         notices=tuple(notices),
-        settings=settings,
+    )
+
+
+def judge_store(workspace: Workspace) -> Judgement:
+    """What the store holds, judged now."""
+    from dashboard.rows import Filters
+
+    rows = list(reversed(workspace.deployments()))
+    return Judgement(
+        findings=tuple(workspace.findings(Filters(), limit=MAX_STORED_FINDINGS)),
+        runs=tuple(workspace.migration_runs(Filters())),
+        attributions={row.stream: row.attribution for row in workspace.sources()},
+        deployments=tuple(row.deployment for row in rows),
+        verdicts=tuple(row.verdict for row in rows),
+        as_of_ms=workspace.freshness() or 0,
+        rules=workspace.rules,
     )
 
 

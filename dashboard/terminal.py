@@ -167,6 +167,7 @@ def fit_log(text: str, width: int) -> str:
 def classify_text(paper: Paper, judgement: Judgement) -> None:
     """What was read, what it means: migration runs, failures by kind, requests, what nobody could explain."""
     reading = judgement.reading
+    assert reading is not None
     total = sum(c.events for c in reading.coverage)
     first = min((c.first_event_ms for c in reading.coverage if c.first_event_ms is not None), default=None)
     last = max((c.last_event_ms for c in reading.coverage if c.last_event_ms is not None), default=None)
