@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import streamlit as st
 
 from dashboard import words
-from dashboard.refresh import Refresh
+from dashboard.refresh import Progress, Refresh
 from dashboard.running import current, may_enter
 from dashboard.state import ZONES, ViewState, read_state, read_time
 from dashboard.views import (
@@ -179,22 +179,30 @@ def _freshness(frame: Frame) -> None:
 
 def _live(frame: Frame) -> None:
     """Every ten seconds (each second while logs are read): says how fresh the page is, and redraws it when there is news."""
-    progress = frame.refresh.progress if frame.refresh else None
+    progress = frame.refresh.progress if frame.refresh else Progress()
     with st.container(horizontal=True, vertical_alignment="center", gap="small", width="content"):
         blocks.plain(f"Logs complete to {frame.moment(frame.freshness())}")
-        if progress and progress.running:
+        if progress.running:
             _progress(frame)
-        elif progress and progress.error:
+        elif progress.error:
             _trouble(progress.error, progress.hint)
-        if frame.workspace.version() != frame.version:
-            if _row_open(frame.state):
-                if st.button("New logs were read: show them", icon=":material/update:", key="show-news", type="tertiary"):
-                    st.rerun()
-            else:
-                st.rerun()
-    if progress and not progress.running and st.session_state.get("refresh-seen", 0) < progress.ended:
-        st.session_state["refresh-seen"] = progress.ended
+        news = frame.workspace.version() != frame.version
+        offered = _row_open(frame.state)
+        if (
+            news
+            and offered
+            and st.button("New logs were read: show them", icon=":material/update:", key="show-news", type="tertiary")
+        ):
+            st.rerun()
+    if not offered and (news or _just_ended(progress)):
         st.rerun()
+
+
+def _just_ended(progress: Progress) -> bool:
+    """Whether a reading ended since this session was last told: its bar goes, and its error may have come."""
+    before = st.session_state.get("readings", 0)
+    st.session_state["readings"] = progress.ended
+    return not progress.running and before < progress.ended
 
 
 def _row_open(state: ViewState) -> bool:

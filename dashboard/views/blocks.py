@@ -62,7 +62,7 @@ def empty(text: str, *commands: str) -> None:
     """An empty state: what would fill it, and what to type."""
     st.info(text, icon=":material/hourglass_empty:")
     for command in commands:
-        st.code(command, language="bash")
+        st.code(command, language=None)
 
 
 def chart(figure: go.Figure, *, key: str, alt: str) -> None:
@@ -204,7 +204,7 @@ def share(
         st.code(markdown, language=None, wrap_lines=True, height=220)
         if command:
             st.caption("The same lines with the AWS CLI (shown, never run)")
-            st.code(command, language="bash", wrap_lines=True)
+            st.code(command, language=None, wrap_lines=True)
         if console:
             st.link_button("Open in the CloudWatch console", console, icon=":material/open_in_new:")
         if extra:

@@ -38,7 +38,7 @@ def page() -> None:
         with column.container(border=True):
             st.markdown(f"#### {icon} {title}")
             st.caption(text)
-            st.code(command, language="bash", wrap_lines=True)
+            st.code(command, language=None, wrap_lines=True)
     st.caption(
         "No credentials yet? `aws sso login --profile NAME` or `aws configure`, then `triage doctor` says what is missing."
     )

@@ -11,8 +11,8 @@ from tests.dashboard.fake_workspace import HOSTILE, ID, TASK_50
 pytestmark = pytest.mark.chromium
 
 PAGES = [
-    "", f"deployment?dep={ID[50]}", "migrations", "failures", "failure?fp=v1:50dddddddddd", "ladder", "requests", "fields", "events",
-    "events?finding=finding-50", "sources",
+    "", f"deployment?dep={ID[50]}", "migrations", "failures", "failure?fp=v1:50dddddddddd", "ladder", "requests", "fields",
+    "events", "events?finding=finding-50", "sources",
 ]  # fmt: skip
 # Elements that could only come from a hostile line.
 PLANTED = """() => [
@@ -52,6 +52,18 @@ def test_from_the_landing_page_to_the_root_cause_in_two_interactions(served, loo
     page.get_by_role("button", name="Share").click()
     markdown = page.locator("code", has_text="**FAIL** deployment 50").inner_text()
     assert [fact for fact in ROOT_CAUSE if fact not in markdown] == []
+
+
+def test_the_remedy_is_one_click_below_the_transcript(served, look):
+    """What the next start does stands open; the card has the steps, the check and what not to do, each with its reason."""
+    page = look(f"{served}/deployment?dep={ID[50]}")
+    page.get_by_text("P3005 again, on every start").wait_for()
+    page.get_by_text("What to do").click()
+    page.get_by_text("npx prisma migrate deploy").wait_for()
+
+    said = text_of(page)
+    assert "all 34 migrations are unrecorded" in said
+    assert said.index("Then, in this order") < said.index("How to check") < said.index("Do not")
 
 
 def test_a_row_of_the_landing_table_opens_its_deployment(served, look):
@@ -124,14 +136,13 @@ def test_the_journey_needs_no_mouse(served, look):
 
 
 def test_a_refresh_shows_news_but_not_under_somebodys_eyes(served, look):
-    """Reading logs redraws an open list; a page with an open row offers the news in place of jumping."""
-    page = look(f"{served}/failure?fp=v1:50dddddddddd")
-    page.get_by_role("button", name="Refresh").click()
-    page.get_by_role("button", name="New logs were read: show them").wait_for()
-    page.get_by_role("button", name="New logs were read: show them").click()
+    """What one session reads another sees within ten seconds; a page with an open row offers the news in place of jumping."""
+    reader = look(f"{served}/failure?fp=v1:50dddddddddd")
+    look(served).get_by_role("button", name="Refresh").click()
+    reader.get_by_role("button", name="New logs were read: show them").click()
 
-    page.get_by_role("button", name="New logs were read: show them").wait_for(state="detached")
-    assert "Refused by database" in text_of(page)
+    reader.get_by_role("button", name="New logs were read: show them").wait_for(state="detached")
+    assert "Refused by database" in text_of(reader)
 
 
 def test_a_newcomer_sees_three_ways_to_begin(served, look):
