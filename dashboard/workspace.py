@@ -162,13 +162,13 @@ class Workspace:
             report = self._collect_scene(scene, report)
         if progress is not None:
             progress(len(scenes), len(scenes), "")
-        forgetting.older_than(self.database, self._retention_border())
+        self.retire()
         return report
 
-    def _retention_border(self) -> int:
-        """Kept is what is younger than `retention_days`, by the clock of the store's newest origin: a scene does not age."""
-        newest = rollups.newest_ms(self.database)
-        return newest - self.settings.retention_days * 86_400_000
+    def retire(self) -> int:
+        """Drops streams that ended more than `retention_days` ago; how many. What was read from files does not age."""
+        now_ms = time.time_ns() // 1_000_000
+        return forgetting.older_than(self.database, now_ms - self.settings.retention_days * 86_400_000)
 
     def _collect_scene(self, path: str, report: CollectReport) -> CollectReport:
         name = f"file:{os.path.realpath(path)}"
@@ -189,10 +189,10 @@ class Workspace:
         )
 
     def _digest_of(self, path: str) -> str | None:
-        """Names, sizes and times of a scene's files, and the rules; None for what cannot be looked at twice."""
-        if path == "-":
-            return None
+        """Names, sizes and times of a scene's files, and the rules; None for what is not there or cannot be looked at twice."""
         root = Path(path)
+        if path == "-" or not root.exists():
+            return None
         files = sorted(p for p in root.rglob("*") if p.is_file()) if root.is_dir() else [root]
         parts = [self.packs_digest]
         for file in files:
@@ -238,9 +238,8 @@ class Workspace:
 
     def _judge(self) -> _Judged:
         with self.database.snapshot():
-            known = rollups.owners(self.database)
             states = rollups.streams(self.database)
-            parts = [self._judge_origin(*origin, known, states) for origin in rollups.origins(self.database)]
+            parts = [self._judge_origin(*origin, states) for origin in rollups.origins(self.database)]
         every = [one for part in parts for one in part.deployments]
         return _Judged(
             deployments=tuple(sorted(every, key=_newest_first)),
@@ -249,9 +248,7 @@ class Workspace:
             runs={key: some for part in parts for key, some in part.runs.items()},
         )
 
-    def _judge_origin(
-        self, origin: int, as_of_ms: int | None, known: Mapping[int, rollups.Owner], states: Sequence[rollups.StreamState]
-    ) -> _Judged:
+    def _judge_origin(self, origin: int, as_of_ms: int | None, states: Sequence[rollups.StreamState]) -> _Judged:
         facts = ecs.facts_of(self.database, origin)
         mine = [state for state in states if state.origin == origin]
         runs = rollups.runs_of_origin(self.database, origin)
@@ -260,12 +257,13 @@ class Workspace:
         representative: dict[int, StreamKey] = {}
         for state in mine:
             representative.setdefault(state.owner, state.stream)
+        those = rollups.told(self.database, origin)
         deployments = with_tasks(facts, attributions, runs, coverage)
         verdicts = judge(
             deployments,
-            rollups.findings_of(self.database, list(representative)),
+            rollups.findings_of(self.database, origin, those),
             runs,
-            rollups.counts_of(self.database, known, representative),
+            rollups.counts_of(self.database, those, representative),
             coverage,
             attributions,
             facts=facts,

@@ -18,12 +18,15 @@ def streams_but(sql: sqlite3.Connection, origin: int, keep: Sequence[StreamKey])
 
 
 def older_than(db: Database, border_ms: int) -> int:
-    """Drops streams whose last event is before `border_ms`; how many. Deployments and sightings stay."""
-    rows = db.ask("SELECT id FROM streams WHERE last_event_ms < ?", (border_ms,))
-    if not rows:
+    """Drops streams whose last event is before `border_ms`, except those of files; how many. Deployments and sightings stay."""
+    question = (
+        "SELECT streams.id FROM streams JOIN origins ON origins.id = streams.origin "
+        "WHERE last_event_ms < ? AND origins.name NOT LIKE 'file:%'"
+    )
+    if not db.ask(question, (border_ms,)):
         return 0
     with db.write() as sql:
-        old = [number for (number,) in sql.execute("SELECT id FROM streams WHERE last_event_ms < ?", (border_ms,))]
+        old = [number for (number,) in sql.execute(question, (border_ms,))]
         drop_streams(sql, old)
     return len(old)
 

@@ -30,6 +30,8 @@ from parsers import (
 MINUTE_MS = 60_000
 HOUR_MS = 3_600_000
 MOST_GROUPS = 500
+TOLD_BY_MINUTE = 12  # newest deployments of a service that the judge is told of by the minute
+MOST_BY_MINUTE = 200_000  # requests of a deployment up to which; above it by the hour
 _STEPS_MIN = (1, 2, 5, 10, 15, 30, 60, 120, 180, 360, 720, 1440, 2880, 10_080, 43_200, 129_600, 525_600)
 _SEVERITIES = (Severity.CRITICAL, Severity.ERROR, Severity.WARNING, Severity.INFO)
 
@@ -607,34 +609,71 @@ def unexplained(db: Database) -> list[UnexplainedGroup]:
 # ---- for the judge -----------------------------------------------------------------------------------------------------------
 
 
-def findings_of(db: Database, owner_ids: Sequence[int]) -> list[Finding]:
-    """A finding for every one that was counted in these deployments: the kept ones, for the others the oldest "
-    "kept of the kind."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Told:
+    """Which deployments the judge is told of, and of which by the minute (the others in sums)."""
+
+    owners: tuple[int, ...]
+    by_minute: frozenset[int]
+
+
+def told(db: Database, origin: int) -> Told:
+    """Of each service the newest deployments by the minute."""
+    rows = db.ask("SELECT id, service FROM deployments WHERE origin = ? ORDER BY created_ms DESC, id DESC", (origin,))
+    seen = Counter[str]()
+    by_minute = set()
+    for number, service in rows:
+        seen[service] += 1
+        if seen[service] <= TOLD_BY_MINUTE:
+            by_minute.add(number)
+    return Told(owners=(0, *(number for number, _ in rows)), by_minute=frozenset(by_minute))
+
+
+def findings_of(db: Database, origin: int, those: Told) -> list[Finding]:
+    """A finding for every one that was counted: the kept ones, and for the others the kept one that is most like it.
+
+    Of deployments told by the minute, each stands in its own minute.
+    """
     described = kinds(db)
-    marks = ",".join("?" * len(owner_ids))
     kept: defaultdict[tuple[int, int], list[Finding]] = defaultdict(list)
     alike: dict[tuple[int, str], Finding] = {}
     for stream, kind, data in db.ask(
-        f"SELECT e.stream, e.kind, e.data FROM examples AS e JOIN streams ON streams.id = e.stream WHERE "
-        f"streams.owner IN ({marks}) "
+        "SELECT e.stream, e.kind, e.data FROM examples AS e JOIN streams ON streams.id = e.stream WHERE streams.origin = ? "
         "ORDER BY e.timestamp_ms, e.id",
-        owner_ids,
+        (origin,),
     ):
         one = msgspec.json.decode(data, type=Finding)
         kept[stream, kind].append(one)
         alike[stream, one.fingerprint] = one
-    found: list[Finding] = []
-    for stream, number, n in db.ask(
-        "SELECT f.stream, f.kind, f.n FROM finding_streams AS f JOIN streams ON streams.id = f.stream "
-        f"WHERE streams.owner IN ({marks}) ORDER BY f.stream, f.kind",
-        owner_ids,
-    ):
-        some = kept[stream, number]
-        kind = described[number]
-        like = some[0] if some else _as_kind(alike[stream, kind.fingerprint], kind)
-        found.extend([like] * max(0, n - len(some)))
-        found.extend(some[:n])
-    return found
+    by_minute = ",".join(str(number) for number in sorted(those.by_minute))
+    cells = db.ask(
+        "SELECT f.stream, f.kind, f.first_ms, f.n FROM finding_cells AS f JOIN streams ON streams.id = f.stream "
+        f"WHERE streams.origin = ? AND streams.owner IN ({by_minute}) UNION ALL "
+        "SELECT f.stream, f.kind, f.first_ms, f.n FROM finding_streams AS f JOIN streams ON streams.id = f.stream "
+        f"WHERE streams.origin = ? AND streams.owner NOT IN ({by_minute}) ORDER BY 1, 2, 3",
+        (origin, origin),
+    )
+    return [one for stream, kind, at, n in cells for one in _findings_of_cell(stream, kind, at, n, kept, alike, described)]
+
+
+def _findings_of_cell(
+    stream: int,
+    number: int,
+    first_ms: int,
+    n: int,
+    kept: Mapping[tuple[int, int], list[Finding]],
+    alike: Mapping[tuple[int, str], Finding],
+    described: Mapping[int, Kind],
+) -> list[Finding]:
+    """The kept findings of one cell, and as many more as were counted."""
+    some = kept.get((stream, number), [])
+    minute = first_ms // MINUTE_MS
+    mine = [one for one in some if one.timestamp_ms // MINUTE_MS == minute][:n]
+    if len(mine) == n:
+        return mine
+    kind = described[number]
+    like = some[0] if some else _as_kind(alike[stream, kind.fingerprint], kind)
+    return [*[replace(like, timestamp_ms=first_ms)] * (n - len(mine)), *mine]
 
 
 def _as_kind(one: Finding, kind: Kind) -> Finding:
@@ -644,19 +683,38 @@ def _as_kind(one: Finding, kind: Kind) -> Finding:
     )  # fmt: skip
 
 
-def counts_of(db: Database, known: Mapping[int, Owner], representative: Mapping[int, StreamKey]) -> list[RequestCount]:
-    """Each deployment's requests over all time, told of one of its streams: the judge asks by deployment."""
+def counts_of(db: Database, those: Told, representative: Mapping[int, StreamKey]) -> list[RequestCount]:
+    """Each deployment's requests, told of one of its streams: the judge asks by deployment. By minute, hour, or in one sum."""
+    marks = ",".join("?" * len(those.owners))
+    rows = db.ask(f"SELECT owner, sum(n) FROM request_hours WHERE owner IN ({marks}) GROUP BY owner", those.owners)
+    found: list[RequestCount] = []
+    for owner, n in rows:
+        if owner not in representative:
+            continue
+        source = "SELECT owner, 0 AS at, answer, n FROM request_totals WHERE owner = ?"
+        if owner in those.by_minute:
+            source = "SELECT owner, hour_ms AS at, answer, n FROM request_hours WHERE owner = ?"
+        if owner in those.by_minute and n <= MOST_BY_MINUTE:
+            source = (
+                "SELECT streams.owner, minute_ms AS at, answer, sum(n) AS n FROM request_cells AS c "
+                "JOIN streams ON streams.id = c.stream WHERE streams.owner = ? GROUP BY 2, 3"
+            )
+        found.extend(_counts(db, source, owner, representative[owner]))
+    return found
+
+
+def _counts(db: Database, source: str, owner: int, stream: StreamKey) -> list[RequestCount]:
     rows = db.ask(
-        "SELECT owner, method, route, status, aborted, health_check, n FROM request_totals AS totals "
-        "JOIN answers ON answers.id = totals.answer ORDER BY owner, answer"
+        "SELECT cells.at, method, route, status, aborted, health_check, cells.n "
+        f"FROM ({source}) AS cells JOIN answers ON answers.id = cells.answer ORDER BY 1, 2, 3, 4, 5, 6",
+        (owner,),
     )
     return [
         RequestCount(
-            stream=representative[owner], minute_ms=0, method=method, route=route, status=status, aborted=bool(aborted),
+            stream=stream, minute_ms=at, method=method, route=route, status=status, aborted=bool(aborted),
             health_check=bool(health), count=n,
         )
-        for owner, method, route, status, aborted, health, n in rows
-        if owner in representative and owner in known
+        for at, method, route, status, aborted, health, n in rows
     ]  # fmt: skip
 
 
@@ -687,14 +745,6 @@ def complete_to(db: Database) -> int | None:
     """Up to when the logs of the newest origin are complete."""
     rows = db.ask("SELECT max(complete_to_ms) FROM origins")
     return rows[0][0] if rows else None
-
-
-def newest_ms(db: Database) -> int:
-    """The newest clock or event in the store."""
-    rows = db.ask(
-        "SELECT max(coalesce((SELECT max(as_of_ms) FROM origins), 0), coalesce((SELECT max(last_event_ms) FROM streams), 0))"
-    )
-    return int(rows[0][0])
 
 
 def runs_of_origin(db: Database, origin: int) -> list[MigrationRun]:
