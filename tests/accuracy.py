@@ -19,10 +19,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from parsers import Event, Reading, StreamKey, read
+from parsers import Event, Reading, StreamKey, load_packs, read
 
 CORPUS = Path(__file__).resolve().parents[2] / "shared" / "corpus" / "dev.jsonl"
 ALWAYS_FINE = {"startup"}
+RULES = load_packs()
 OUTCOMES = {"waiting": {"running", "stuck", "locked", "unknown"}}
 
 
@@ -69,7 +70,7 @@ def look(entry: Mapping[str, Any]) -> Seen:
     texts = entry.get("events") or [entry["text"]]
     stream = StreamKey(log_group="corpus", log_stream=str(entry["id"]))
     events = [Event(stream=stream, timestamp_ms=1_763_460_000_000 + 5 * n, text=text, event_id=f"{n:06d}") for n, text in enumerate(texts)]
-    return seen_in(read(events))
+    return seen_in(read(events, rules=RULES))
 
 
 def seen_in(reading: Reading) -> Seen:
