@@ -174,7 +174,7 @@ class LogsDouble:
         rate = request.faults.rate_of(FaultKind.SHORT_READ, request.api)
         if not rate or roll(request.faults.seed, event.stream, event.timestamp // 60_000) >= rate:
             return True
-        return not request.faults.first_time(f"{request.api} {event.event_id}")
+        return not request.faults.first_time(f"event {event.event_id}")
 
     def _page_cap(self, request: Request) -> int:
         cap = min(self.max_events, int(request.body.get("limit") or self.max_events))

@@ -45,6 +45,7 @@ MAX_READS_TO_AGREE = 5
 STREAMS_WORTH_A_CHAIN = 64       # more streams than this: FilterLogEvents reads them together
 STREAMS_WORTH_LISTING = 1_000
 PAGES_BEFORE_HELP = 20           # so many pages of FilterLogEvents, then GetLogEvents joins
+MAX_PAUSE_S = 20.0               # before another attempt
 INBOX = 16                       # chunks waiting for the main thread: what bounds memory
 PROGRESS_EVERY_S = 0.2
 POLL_S = 0.05
@@ -183,6 +184,7 @@ class Pull:
         sink: takes the finished cells.
         progress: called from this thread a few times a second.
         monotonic: seconds, for pace and ETA.
+        pause: waits before another attempt.
     """
 
     def __init__(
@@ -193,9 +195,11 @@ class Pull:
         *,
         progress: Callable[[Progress], None] | None = None,
         monotonic: Callable[[], float] = time.monotonic,
+        pause: Callable[[float], object] | None = None,
     ) -> None:
         self.aws = aws
         self.sink = sink
+        self._pause = pause or aws.wait
         self.options = options or PullOptions()
         self.tally = Tally()
         self.gaps: list[Gap] = []
@@ -395,7 +399,9 @@ class Pull:
                 return
             self._pump([run for scope, stretch in _stretches(doubtful, self._end_ms) for run in self._new_runs(scope, stretch)])
         for scope, stretch in _stretches(self._doubtful(), self._end_ms):
-            self._add_gap(Gap(scope=scope, start_ms=stretch.start_ms, end_ms=stretch.end_ms, reason="repeated readings disagree"))
+            reads = len(self._reads[scope, stretch.start_ms])
+            reason = "repeated readings disagree" if reads > 1 else "could not be read a second time"
+            self._add_gap(Gap(scope=scope, start_ms=stretch.start_ms, end_ms=stretch.end_ms, reason=reason))
 
     def _doubtful(self) -> list[tuple[Scope, int]]:
         """Settled cells whose fullest reading was not yet read twice."""
@@ -475,8 +481,12 @@ class Pull:
             self.sink.discard(group.scope, cell_ms, run.stream)
 
     def _leave_gap(self, run: Run, reason: str) -> None:
+        """Give up a stretch, and say so. The other streams of its cells are kept, and the cells stay open."""
         self._discard(run)
-        self._add_gap(Gap(scope=run.chain_scope, start_ms=run.start_ms, end_ms=run.end_ms, reason=reason))
+        if not self._verifying:
+            self._add_gap(Gap(scope=run.chain_scope, start_ms=run.start_ms, end_ms=run.end_ms, reason=reason))
+        if run.stream is not None:
+            self._take_part(_Part(run, run.end_ms, Chunk([], run.end_ms + CONTEXT_MS), asked_ms=0))
 
     def _add_gap(self, gap: Gap) -> None:
         self.gaps.append(gap)
@@ -552,6 +562,8 @@ class Pull:
 
     def _follow(self, run: Run) -> None:
         """Run one chain and send what it brings; give half away when somebody has nothing to do."""
+        if run.attempt > 1:
+            self._pause(min(2.0**run.attempt, MAX_PAUSE_S))
         asked = self.aws.now_ms()
         for chunk in self._chain(run):
             if chunk.disturbed_ms is not None:

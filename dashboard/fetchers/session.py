@@ -85,7 +85,7 @@ class Aws:
         self.settings = settings
         self.stop = stop or threading.Event()
         self.calls: Counter[str] = Counter()
-        self.buckets = Buckets(settings.pace, clock=monotonic, sleep=self._wait)
+        self.buckets = Buckets(settings.pace, clock=monotonic, sleep=self.wait)
         self.skew_ms: int | None = None
         self._clients: dict[tuple[str, str], Any] = {}
         self._lock = threading.Lock()
@@ -224,7 +224,12 @@ class Aws:
             except (TypeError, ValueError):
                 return
 
-    def _wait(self, seconds: float) -> None:
+    def wait(self, seconds: float) -> None:
+        """Wait, unless the fetch is stopped meanwhile.
+
+        Raises:
+            FetchStopped: it is.
+        """
         if self.stop.wait(seconds):
             raise FetchStopped
 

@@ -65,7 +65,7 @@ def pull(connect):
     def run(double, sink, *, start_ms=START_MS, end_ms=END_MS, scope=None, aws=None, progress=None, **options):
         options["api"] = Api(options.get("api", "auto"))
         scope = scope or Scope(region=REGION, log_group=GROUP, prefix="ecs/")
-        puller = Pull(aws or connect(double), sink, PullOptions(**options), progress=progress)
+        puller = Pull(aws or connect(double), sink, PullOptions(**options), progress=progress, pause=lambda seconds: None)
         return puller.run([scope], Window(start_ms=start_ms, end_ms=end_ms))
 
     return run

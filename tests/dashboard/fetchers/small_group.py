@@ -9,7 +9,7 @@ REGION = "us-east-1"
 GROUP = "/ecs/api"
 END_MS = 1_763_521_200_000          # a cell boundary
 HOUR_MS = 3_600_000
-START_MS = END_MS - 4 * HOUR_MS
+START_MS = END_MS - 2 * HOUR_MS
 CREDENTIALS = {"aws_access_key_id": "demo", "aws_secret_access_key": "demo"}
 UNHURRIED = Pace(overrides=dict.fromkeys(("FilterLogEvents", "GetLogEvents", "DescribeLogStreams", "DescribeLogGroups"), 1e5))
 
@@ -58,13 +58,13 @@ class Memory:
         return sum(self.kept.values(), Counter())
 
 
-def rows(seed=7, streams=6, start_ms=START_MS, end_ms=END_MS):
+def rows(seed=7, streams=5, start_ms=START_MS, end_ms=END_MS):
     """Events of tasks that come and go: bursts in one millisecond, equal lines in one millisecond, long silences."""
     chance = random.Random(seed)
     for number in range(streams):
         stream = f"ecs/api/{number:032x}"
         at = start_ms + chance.randrange(0, (end_ms - start_ms) // 2)
-        until = min(end_ms, at + chance.randrange(HOUR_MS // 2, 2 * HOUR_MS))
+        until = min(end_ms, at + chance.randrange(HOUR_MS // 4, HOUR_MS))
         line = 0
         while at < until:
             for _ in range(chance.choice((1, 1, 1, 3, 25))):

@@ -36,7 +36,7 @@ def test_an_undisturbed_pull_is_complete_and_verified(serve, pull, truth, api):
     assert memory.keys() == truth_keys(truth)
     assert report.complete
     assert (report.open, report.settled) == (0, 0)
-    assert report.verified == report.cells == 48
+    assert report.verified == report.cells == 24
 
 
 @pytest.mark.parametrize("api", ["filter", "get"])
