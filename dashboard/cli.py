@@ -40,7 +40,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except BrokenPipeError:  # the reader of a pipe has seen enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
-    except Exception as error:
+    except Exception as error:  # noqa: BLE001  told from a defect by its type, in there
         return _failed(error)
 
 
@@ -89,7 +89,8 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument("--config", metavar="FILE", help="a settings file (default: ./triage.toml if there is one)")
     commands = parser.add_subparsers(title="commands", metavar="COMMAND")
     for add in (
-        _add_classify, _add_deployments, _add_verify, _add_findings, _add_show, _add_explain, _add_rules, _add_config, _add_forget, _add_dashboard, _add_demo,
+        _add_classify, _add_deployments, _add_verify, _add_findings, _add_show, _add_explain, _add_rules, _add_config, _add_forget,
+        _add_dashboard, _add_demo,
     ):  # fmt: skip
         add(commands)
     return parser
@@ -122,16 +123,27 @@ def _command(commands: Commands, name: str, run: Callable[[argparse.Namespace], 
 
 
 def _add_format(parser: argparse.ArgumentParser, *more: str) -> None:
-    parser.add_argument("--format", choices=("text", "json", *more), default="text", help="text for people (default), json: one object a line")
+    parser.add_argument(
+        "--format", choices=("text", "json", *more), default="text", help="text for people (default), json: one object a line"
+    )
     parser.add_argument("--color", choices=("auto", "always", "never"), default="auto")
 
 
 def _add_source(parser: argparse.ArgumentParser, *, required: bool = False) -> None:
     parser.add_argument(
-        "--from", dest="sources", metavar="PATH", action="append", required=required, help="a scene folder or log files, in place of AWS (repeatable)"
+        "--from",
+        dest="sources",
+        metavar="PATH",
+        action="append",
+        required=required,
+        help="a scene folder or log files, in place of AWS (repeatable)",
     )
-    parser.add_argument("--packs", metavar="PATH", action="append", default=[], help="your own rule packs beside the shipped ones")
-    parser.add_argument("--migrations", choices=("auto", "at_start", "own_task", "none"), help="how the service migrates (default auto)")
+    parser.add_argument(
+        "--packs", metavar="PATH", action="append", default=[], help="your own rule packs beside the shipped ones"
+    )
+    parser.add_argument(
+        "--migrations", choices=("auto", "at_start", "own_task", "none"), help="how the service migrates (default auto)"
+    )
     parser.add_argument("--store", metavar="FILE", help="the store to look at when there is no --from")
     parser.add_argument("--at", metavar="TIME", help="judge as it could have been judged then (RFC 3339)")
 
@@ -141,7 +153,10 @@ def _settings(options: argparse.Namespace) -> Settings:
     from dashboard.settings import load_settings
 
     given = vars(options)
-    flags = {key: given.get(key) for key in ("cluster", "service", "region", "profile", "endpoint_url", "store", "packs", "migrations", "evidence")}
+    flags = {
+        key: given.get(key)
+        for key in ("cluster", "service", "region", "profile", "endpoint_url", "store", "packs", "migrations", "evidence")
+    }
     flags["from"] = given.get("sources")
     return load_settings({key: value for key, value in flags.items() if value}, config=given.get("config"))
 
@@ -170,6 +185,8 @@ def _redactor(settings: Settings) -> Redactor:
 
 def _judged(options: argparse.Namespace, paths: Sequence[str] = (), **judging: Any) -> Judgement:
     """The files or scenes named, else those of the settings, else what the store holds; judged."""
+    from dataclasses import replace
+
     from dashboard.judgement import judge_paths, judge_store
     from dashboard.pack_cache import cached_packs
     from parsers import JudgeSettings
@@ -181,12 +198,15 @@ def _judged(options: argparse.Namespace, paths: Sequence[str] = (), **judging: A
             sources,
             rules=cached_packs(settings.packs),
             redactor=_redactor(settings),
-            settings=JudgeSettings(**{"migrations": settings.migrations, "min_requests": settings.min_requests} | judging),
+            settings=replace(JudgeSettings(migrations=settings.migrations, min_requests=settings.min_requests), **judging),
             health_paths=settings.health_paths,
             at_ms=_time(getattr(options, "at", None)),
         )
     if not settings.store.exists():
-        raise _usage("nothing to read", hint="name a scene or log files: --from PATH (try --from sample_logs/founding-story), or `triage fetch` first")
+        raise _usage(
+            "nothing to read",
+            hint="name a scene or log files: --from PATH (try --from sample_logs/founding-story), or `triage fetch` first",
+        )
     from dashboard.workspace import Workspace
 
     with Workspace.open(settings) as workspace:
@@ -270,7 +290,9 @@ def _add_verify(commands: Commands) -> None:
     target.add_argument("--task-definition", metavar="FAMILY:REV", help="the newest deployment of this revision (:50 will do)")
     target.add_argument("--deployment", metavar="ARN", help="this deployment (its ARN or the end of it)")
     target.add_argument("--commit", metavar="SHA", help="the newest deployment of this commit")
-    parser.add_argument("--fixes", metavar="v1:…", action="append", default=[], help="a fingerprint this deployment claims to have fixed")
+    parser.add_argument(
+        "--fixes", metavar="v1:…", action="append", default=[], help="a fingerprint this deployment claims to have fixed"
+    )
     parser.add_argument("--expect", metavar="'POST /route 201'", action="append", default=[], help="an answer that must come now")
     parser.add_argument("--min-requests", type=int, metavar="N", help="answered requests that a PASS needs (default 20)")
     parser.add_argument("--dry-run", action="store_true", help="report, and exit 0 whatever the verdict")
@@ -295,12 +317,16 @@ def _verify(options: argparse.Namespace) -> int:
     return exit_code_of(verdict, dry_run=options.dry_run, inconclusive=options.inconclusive)
 
 
-def chosen_deployment(deployments: Sequence[Deployment], definition: str | None, arn: str | None, commit: str | None) -> Deployment:
+def chosen_deployment(
+    deployments: Sequence[Deployment], definition: str | None, arn: str | None, commit: str | None
+) -> Deployment:
     """The newest deployment that fits; raises UsageError naming what there is."""
 
     def fits(one: Deployment) -> bool:
         if definition is not None:
-            return one.task_definition == definition or (definition.lstrip(":").isdigit() and one.revision == int(definition.lstrip(":")))
+            return one.task_definition == definition or (
+                definition.lstrip(":").isdigit() and one.revision == int(definition.lstrip(":"))
+            )
         if arn is not None:
             return one.deployment_id == arn or one.deployment_id.endswith(arn)
         return commit is None or (one.commit or "").startswith(commit)
@@ -328,7 +354,9 @@ def _add_findings(commands: Commands) -> None:
     _add_source(parser)
     parser.add_argument("--category", action="append", default=[])
     parser.add_argument("--layer", action="append", default=[])
-    parser.add_argument("--severity", choices=("critical", "error", "warning", "info"), default="warning", help="at least this (default warning)")
+    parser.add_argument(
+        "--severity", choices=("critical", "error", "warning", "info"), default="warning", help="at least this (default warning)"
+    )
     parser.add_argument("--revision", type=int)
     parser.add_argument("--fingerprint")
     parser.add_argument("--limit", type=int, default=100)
@@ -420,7 +448,9 @@ def _explain(options: argparse.Namespace) -> int:
 
 
 def _add_rules(commands: Commands) -> None:
-    parser = _command(commands, "rules", _rules_command, "the catalogue of rules; `rules ID` shows one; `rules check` tests them all")
+    parser = _command(
+        commands, "rules", _rules_command, "the catalogue of rules; `rules ID` shows one; `rules check` tests them all"
+    )
     parser.add_argument("what", nargs="?", metavar="ID | check")
     parser.add_argument("--packs", metavar="PATH", action="append", default=[])
     _add_format(parser)
@@ -435,7 +465,9 @@ def _rules_command(options: argparse.Namespace) -> int:
         return _rules_check(rules, paper)
     if options.what is None:
         if options.format == "json":
-            _print_json({"id": r.id, "pack": r.pack, "category": r.category, "mark": r.mark, "title": r.title} for r in rules.rules)
+            _print_json(
+                {"id": r.id, "pack": r.pack, "category": r.category, "mark": r.mark, "title": r.title} for r in rules.rules
+            )
         else:
             rules_text(paper, sorted(rules.rules, key=lambda r: r.id))
         return 0
@@ -444,7 +476,9 @@ def _rules_command(options: argparse.Namespace) -> int:
         from difflib import get_close_matches
 
         close = get_close_matches(options.what, list(rules.by_id), 3)
-        raise _usage(f"no rule {options.what!r}", hint=f"did you mean {' or '.join(close)}?" if close else "`triage rules` lists them")
+        raise _usage(
+            f"no rule {options.what!r}", hint=f"did you mean {' or '.join(close)}?" if close else "`triage rules` lists them"
+        )
     rule_text(paper, rule)
     return 0
 
@@ -472,14 +506,18 @@ def _add_dashboard(commands: Commands) -> None:
 
 
 def _add_serving(parser: argparse.ArgumentParser, *, store: bool = True) -> None:
-    parser.add_argument("--address", default="127.0.0.1", help="where to listen; other machines only with sign-in or a declared proxy")
+    parser.add_argument(
+        "--address", default="127.0.0.1", help="where to listen; other machines only with sign-in or a declared proxy"
+    )
     parser.add_argument("--port", type=int, default=8501)
     if store:
         parser.add_argument("--store", metavar="FILE", help="the store (default: a demo store of its own)")
     parser.add_argument("--public-host", metavar="NAME", action="append", default=[], help="a host name browsers use to reach it")
     parser.add_argument("--allow", metavar="E-MAIL|@DOMAIN", action="append", default=[], help="who may sign in")
     parser.add_argument("--behind-proxy", action="store_true", help="an authenticating proxy stands in front")
-    parser.add_argument("--open-to-anyone", action="store_true", help="listen on a public address without sign-in: you accept the danger")
+    parser.add_argument(
+        "--open-to-anyone", action="store_true", help="listen on a public address without sign-in: you accept the danger"
+    )
     parser.add_argument("--no-browser", action="store_true")
 
 

@@ -44,7 +44,7 @@ class Judgement:
     findings: tuple[Finding, ...]
     runs: tuple[MigrationRun, ...]
     attributions: Mapping[StreamKey, Attribution]
-    deployments: tuple[Deployment, ...]      # oldest first
+    deployments: tuple[Deployment, ...]  # oldest first
     verdicts: tuple[Verdict, ...]
     as_of_ms: int
     rules: RuleSet
@@ -151,7 +151,9 @@ def _as_known_at(facts: EcsFacts, at_ms: int) -> EcsFacts:
         if (one.created_ms or one.started_ms or 0) <= at_ms
     )
     sightings = tuple(
-        replace(s, stopped_ms=None, exit_code=None, stopped_reason=None, stop_code=None, last_status="RUNNING") if (s.stopped_ms or 0) > at_ms else s
+        replace(s, stopped_ms=None, exit_code=None, stopped_reason=None, stop_code=None, last_status="RUNNING")
+        if (s.stopped_ms or 0) > at_ms
+        else s
         for s in facts.sightings
         if (s.created_ms or 0) <= at_ms
     )

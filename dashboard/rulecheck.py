@@ -27,7 +27,7 @@ class RulesReport:
     rules: int
     examples: int
     problems: tuple[Problem, ...]
-    overlaps: tuple[str, ...]         # "b.rule also takes 3 example(s) of a.rule"
+    overlaps: tuple[str, ...]  # "b.rule also takes 3 example(s) of a.rule"
     slowest_ms: float
     slowest_rule: str
 
@@ -36,7 +36,9 @@ def check_rules(rules: RuleSet) -> RulesReport:
     """Runs every rule against its own examples, everybody else's, and hostile lines made of its own words (CPU ms, best of three)."""
     problems = [problem for rule in rules.rules for problem in _examples_hold(rule, rules)]
     spent = {rule.id: _pumped_ms(rule) for rule in rules.rules}
-    problems += [Problem(rule_id=i, text=f"{ms:.0f} ms on a pumped line of 64 kB") for i, ms in spent.items() if ms > PUMP_LIMIT_MS]
+    problems += [
+        Problem(rule_id=i, text=f"{ms:.0f} ms on a pumped line of 64 kB") for i, ms in spent.items() if ms > PUMP_LIMIT_MS
+    ]
     slowest = max(spent, key=lambda rule_id: spent[rule_id], default="")
     return RulesReport(
         rules=len(rules.rules),

@@ -122,7 +122,8 @@ def deployments_text(paper: Paper, judgement: Judgement) -> None:
         if verdict is None:
             continue
         sign = paper.paint(f"{_SIGNS[verdict.verdict]} {verdict.verdict}", verdict.verdict)
-        row = f"{one.revision:>4}  {fit(one.commit or '-', 9)}{moment(one.started_ms or one.created_ms):<22}{fit(one.ecs_status, 12)}{fit(_worst(one), 24)}"
+        began = moment(one.started_ms or one.created_ms)
+        row = f"{one.revision:>4}  {fit(one.commit or '-', 9)}{began:<22}{fit(one.ecs_status, 12)}{fit(_worst(one), 24)}"
         paper.line(row + sign)
         for reason in verdict.reasons[:3]:
             paper.wrapped(show(reason.text), first="      · ", indent="        ")
@@ -130,9 +131,21 @@ def deployments_text(paper: Paper, judgement: Judgement) -> None:
 
 
 def _worst(one: Deployment) -> str:
-    order = [Outcome.FAILED, Outcome.NEVER_RAN, Outcome.STUCK, Outcome.PENDING, Outcome.SUSPECT, Outcome.UNKNOWN, Outcome.NOT_SEEN]
+    order = [
+        Outcome.FAILED,
+        Outcome.NEVER_RAN,
+        Outcome.STUCK,
+        Outcome.PENDING,
+        Outcome.SUSPECT,
+        Outcome.UNKNOWN,
+        Outcome.NOT_SEEN,
+    ]
     tasks = sorted(
-        one.tasks, key=lambda t: (order.index(t.migration_outcome) if t.migration_outcome in order else 99, not (t.application_continued and t.ready))
+        one.tasks,
+        key=lambda t: (
+            order.index(t.migration_outcome) if t.migration_outcome in order else 99,
+            not (t.application_continued and t.ready),
+        ),
     )
     if not tasks:
         return "no task seen"
@@ -141,12 +154,17 @@ def _worst(one: Deployment) -> str:
 
 def verdict_text(paper: Paper, deployment: Deployment, verdict: Verdict, judgement: Judgement) -> None:
     """The five checks, then the verdict with its reasons and the lines that prove them."""
-    paper.line(f"{deployment.task_definition}  {deployment.commit or ''}  started {moment(deployment.started_ms)}  ECS {deployment.ecs_status}")
+    paper.line(
+        f"{deployment.task_definition}  {deployment.commit or ''}  started {moment(deployment.started_ms)}  ECS {deployment.ecs_status}"
+    )
     for check in verdict.checks:
         sign = paper.paint(f"{_SIGNS[check.result]} {check.id.replace('_', ' '):<16}", check.result)
         paper.wrapped(show(check.text), first=f"  {sign} ", indent=" " * 21)
     paper.line()
-    paper.line(paper.paint(f"{_SIGNS[verdict.verdict]} {verdict.verdict}", verdict.verdict) + f"  logs complete to {moment(verdict.complete_to_ms)}")
+    paper.line(
+        paper.paint(f"{_SIGNS[verdict.verdict]} {verdict.verdict}", verdict.verdict)
+        + f"  logs complete to {moment(verdict.complete_to_ms)}"
+    )
     for reason in verdict.reasons:
         paper.wrapped(show(reason.text), first="  · ", indent="    ")
         finding = next((f for f in judgement.findings if f.id == reason.finding_id), None)
@@ -190,9 +208,13 @@ def classify_text(paper: Paper, judgement: Judgement) -> None:
 
 def _run_line(paper: Paper, run: MigrationRun) -> None:
     bad = run.outcome in (Outcome.FAILED, Outcome.NEVER_RAN)
-    words = outcome_words(run.outcome, code=run.error_code or run.implied_code or run.db_code, continued=run.application_continued)
+    words = outcome_words(
+        run.outcome, code=run.error_code or run.implied_code or run.db_code, continued=run.application_continued
+    )
     where = run.stream.task_id or run.stream.log_stream or "(no stream)"
-    paper.line(f"  {clock(run.started_ms)}  {fit(run.tool or 'start script', 14)} {paper.paint(words, 'FAIL' if bad else 'bold')}  task {where}")
+    paper.line(
+        f"  {clock(run.started_ms)}  {fit(run.tool or 'start script', 14)} {paper.paint(words, 'FAIL' if bad else 'bold')}  task {where}"
+    )
     details = [
         f"{run.migrations_found} found" if run.migrations_found is not None else "",
         f"{run.applied_count} applied" if run.applied_count is not None else "",
@@ -219,7 +241,12 @@ def _failures(paper: Paper, findings: Iterable[Finding]) -> None:
         head = f"  {len(some):>5} × {paper.paint(_SEVERITY_SIGNS[finding.severity], finding.severity)} "
         text = show(finding.title) + (f" [{', '.join(map(show, fields))}]" if fields else "")
         paper.wrapped(text, first=head, indent=" " * 12)
-        paper.line(paper.paint(f"{'':12}{finding.category} · {finding.layer or '-'} · {clock(some[0].timestamp_ms)} · {finding.id} · {finding.fingerprint}", "dim"))
+        paper.line(
+            paper.paint(
+                f"{'':12}{finding.category} · {finding.layer or '-'} · {clock(some[0].timestamp_ms)} · {finding.id} · {finding.fingerprint}",
+                "dim",
+            )
+        )
 
 
 def _order(finding: Finding) -> int:
@@ -266,7 +293,11 @@ def findings_text(paper: Paper, findings: Sequence[Finding], revisions: Mapping[
         revision = revisions.get(finding.stream)
         sign = paper.paint(f"{_SEVERITY_SIGNS[finding.severity]} {finding.severity:<8}", finding.severity)
         head = f"{clock(finding.timestamp_ms)} {sign} {f'rev {revision} ' if revision else ''}"
-        paper.wrapped(show(finding.title) + (f" [{', '.join(map(show, finding.fields[:5]))}]" if finding.fields else ""), first=head, indent=" " * 21)
+        paper.wrapped(
+            show(finding.title) + (f" [{', '.join(map(show, finding.fields[:5]))}]" if finding.fields else ""),
+            first=head,
+            indent=" " * 21,
+        )
         paper.line(paper.paint(f"{'':21}{finding.layer or finding.category} · {finding.id}", "dim"))
 
 
@@ -274,8 +305,8 @@ def finding_text(paper: Paper, finding: Finding, run: MigrationRun | None, rule:
     """One finding with everything that proves it, and what its rule says."""
     paper.wrapped(show(finding.title), style="bold")
     facts = [
-        ("category", finding.category), ("layer", finding.layer), ("severity", finding.severity), ("code", finding.code), ("database", finding.db_code),
-        ("implied", finding.implied_code), ("request", f"{finding.method or ''} {finding.route or ''}".strip()), ("status", finding.status),
+        ("category", finding.category), ("layer", finding.layer), ("severity", finding.severity), ("code", finding.code),
+        ("database", finding.db_code), ("implied", finding.implied_code), ("request", f"{finding.method or ''} {finding.route or ''}".strip()), ("status", finding.status),
         ("fields", ", ".join(finding.fields)), ("table", finding.table), ("task", finding.stream.task_id), ("stream", finding.stream.log_stream),
         ("time", rfc3339(finding.timestamp_ms)), ("cause link", finding.cause_link), ("events", finding.events), ("grouped as", finding.fingerprint),
     ]  # fmt: skip
@@ -303,7 +334,10 @@ def transcript_text(paper: Paper, run: MigrationRun) -> None:
 
 
 def rule_text(paper: Paper, rule: Rule, *, examples: bool = True) -> None:
-    paper.line(paper.paint(rule.id, "bold") + f"  {rule.category or 'mark'}{f' · {rule.mark}' if rule.mark else ''} · {rule.status_of_facts}")
+    paper.line(
+        paper.paint(rule.id, "bold")
+        + f"  {rule.category or 'mark'}{f' · {rule.mark}' if rule.mark else ''} · {rule.status_of_facts}"
+    )
     for name, text in (("", rule.title), ("why", rule.why), ("next", rule.next), ("wrong when", rule.wrong_when)):
         if text:
             paper.wrapped(text, first=f"  {name + ': ' if name else ''}", indent="    ")
@@ -317,21 +351,33 @@ def rule_text(paper: Paper, rule: Rule, *, examples: bool = True) -> None:
 
 def rules_text(paper: Paper, rules: Sequence[Rule]) -> None:
     for rule in rules:
-        paper.line(f"{fit(rule.id, 34)} {fit(str(rule.category or rule.mark or '-'), 11)} {fit(rule.title, max(20, paper.width - 48))}".rstrip())
+        paper.line(
+            f"{fit(rule.id, 34)} {fit(str(rule.category or rule.mark or '-'), 11)} {fit(rule.title, max(20, paper.width - 48))}".rstrip()
+        )
 
 
 def explanation_text(paper: Paper, one: Explanation) -> None:
     """crowdsec's `explain`: which rule took the line, and why the others did not."""
-    paper.line(f"read as     {'structured record' if one.structured else 'plain text'}{f', level {one.level}' if one.level else ''}")
+    paper.line(
+        f"read as     {'structured record' if one.structured else 'plain text'}{f', level {one.level}' if one.level else ''}"
+    )
     for number, line in enumerate(one.text.split("\n")[:20]):
         paper.line(f"{'rules see' if number == 0 else '':<11} {fit_log(line, paper.width - 12)}")
     if one.access is not None:
         access = one.access
         answer = "aborted" if access.aborted else access.status
         extra = ", health check" if access.health_check else ""
-        paper.line(f"access line {access.method or '?'} {show(access.route or '?')} → {answer if answer is not None else '(no status yet)'}{extra}")
+        paper.line(
+            f"access line {access.method or '?'} {show(access.route or '?')} → {answer if answer is not None else '(no status yet)'}{extra}"
+        )
     for match in one.matches:
-        words = [match.category or f"mark {match.mark.kind if match.mark else '-'}", match.layer, match.code, match.db_code, ", ".join(match.fields)]
+        words = [
+            match.category or f"mark {match.mark.kind if match.mark else '-'}",
+            match.layer,
+            match.code,
+            match.db_code,
+            ", ".join(match.fields),
+        ]
         paper.line(paper.paint(f"taken by    {match.rule_id}", "bold") + "  " + " · ".join(show(str(w)) for w in words if w))
         if match.title:
             paper.wrapped(show(match.title), first=" " * 12, indent=" " * 12)
@@ -344,7 +390,6 @@ def explanation_text(paper: Paper, one: Explanation) -> None:
         paper.line("it reads like an error that no rule knows: counted as unexplained, grouped, never lost")
     elif not one.matches and one.access is None:
         paper.line("ordinary: counted in coverage, nothing else")
-
 
 
 def stderr_line(text: str) -> None:

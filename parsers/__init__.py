@@ -1,8 +1,8 @@
 """Bytes in, judgement out: what ECS log streams say about deployments. Pure: no network, no clock, no disk but its own packs.
 
-    reading = read(events)                                  # findings, migration runs, request counts, coverage
-    verdicts = judge(deployments, reading.findings, ...)    # PASS, FAIL or INCONCLUSIVE, with reasons
-    explanation = explain("Error: P3005")                   # which rules were tried, what matched
+reading = read(events)                                  # findings, migration runs, request counts, coverage
+verdicts = judge(deployments, reading.findings, ...)    # PASS, FAIL or INCONCLUSIVE, with reasons
+explanation = explain("Error: P3005")                   # which rules were tried, what matched
 """
 
 from parsers.attribution import EcsFacts, attribute, ecs_facts, with_tasks

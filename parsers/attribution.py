@@ -28,7 +28,16 @@ from parsers.model import (
     TaskSighting,
 )
 
-COMMIT_NAMES = ("GIT_SHA", "GIT_COMMIT", "COMMIT_SHA", "COMMIT", "SOURCE_VERSION", "GITHUB_SHA", "CI_COMMIT_SHA", "SENTRY_RELEASE")
+COMMIT_NAMES = (
+    "GIT_SHA",
+    "GIT_COMMIT",
+    "COMMIT_SHA",
+    "COMMIT",
+    "SOURCE_VERSION",
+    "GITHUB_SHA",
+    "CI_COMMIT_SHA",
+    "SENTRY_RELEASE",
+)
 """Environment names whose value may be kept; every other value is discarded at the door."""
 
 WINDOW_SLACK_MS = 120_000
@@ -60,7 +69,7 @@ def epoch_ms(value: Any) -> int | None:
         return int(value * 1000)
     if isinstance(value, str):
         try:
-            value = datetime.fromisoformat(value.replace("Z", "+00:00"))
+            value = datetime.fromisoformat(value)
         except ValueError:
             return None
     if isinstance(value, datetime):
@@ -155,24 +164,35 @@ def _commit(environment: Mapping[str, Any], image: Any) -> str | None:
 def _deployments(answers: Mapping[str, Any], definitions: Mapping[str, TaskDefinition]) -> tuple[Deployment, ...]:
     services = {s.get("serviceArn"): s for s in map(_dict, _list(_dict(answers.get("describe_services")).get("services")))}
     revisions = {
-        r.get("serviceRevisionArn"): r for r in map(_dict, _list(_dict(answers.get("describe_service_revisions")).get("serviceRevisions")))
+        r.get("serviceRevisionArn"): r
+        for r in map(_dict, _list(_dict(answers.get("describe_service_revisions")).get("serviceRevisions")))
     }
-    listed = {d.get("serviceDeploymentArn"): d for d in map(_dict, _list(_dict(answers.get("list_service_deployments")).get("serviceDeployments")))}
+    listed = {
+        d.get("serviceDeploymentArn"): d
+        for d in map(_dict, _list(_dict(answers.get("list_service_deployments")).get("serviceDeployments")))
+    }
     described = {
-        d.get("serviceDeploymentArn"): d for d in map(_dict, _list(_dict(answers.get("describe_service_deployments")).get("serviceDeployments")))
+        d.get("serviceDeploymentArn"): d
+        for d in map(_dict, _list(_dict(answers.get("describe_service_deployments")).get("serviceDeployments")))
     }
     built = [
         one
         for arn in dict.fromkeys([*listed, *described])
-        if arn and (one := _deployment({**listed.get(arn, {}), **described.get(arn, {})}, revisions, services, definitions)) is not None
+        if arn
+        and (one := _deployment({**listed.get(arn, {}), **described.get(arn, {})}, revisions, services, definitions)) is not None
     ]
     told = {(d.service, d.task_definition) for d in built}
-    built.extend(d for service in services.values() for d in _current(service, definitions) if (d.service, d.task_definition) not in told)
+    built.extend(
+        d for service in services.values() for d in _current(service, definitions) if (d.service, d.task_definition) not in told
+    )
     return _chained(sorted(built, key=lambda d: (d.service, d.started_ms or d.created_ms or 0)))
 
 
 def _deployment(
-    raw: Mapping[str, Any], revisions: Mapping[Any, Mapping[str, Any]], services: Mapping[Any, Mapping[str, Any]], definitions: Mapping[str, TaskDefinition]
+    raw: Mapping[str, Any],
+    revisions: Mapping[Any, Mapping[str, Any]],
+    services: Mapping[Any, Mapping[str, Any]],
+    definitions: Mapping[str, TaskDefinition],
 ) -> Deployment | None:
     target_arn = _dict(raw.get("targetServiceRevision")).get("arn") or raw.get("targetServiceRevisionArn")
     revision = _dict(revisions.get(target_arn))
@@ -183,7 +203,13 @@ def _deployment(
         name = next((_tail(d.get("taskDefinition")) for d in sources if d.get("status") == "PRIMARY"), "")
     if not name:
         return None
-    source = next((_tail(_dict(revisions.get(_dict(s).get("arn"))).get("taskDefinition")) for s in _list(raw.get("sourceServiceRevisions"))), "")
+    source = next(
+        (
+            _tail(_dict(revisions.get(_dict(s).get("arn"))).get("taskDefinition"))
+            for s in _list(raw.get("sourceServiceRevisions"))
+        ),
+        "",
+    )
     definition = definitions.get(name)
     image = next((_dict(i) for i in _list(revision.get("containerImages"))), {})
     arn = str(raw.get("serviceDeploymentArn"))
@@ -239,7 +265,9 @@ def _current(service: Mapping[str, Any], definitions: Mapping[str, TaskDefinitio
             created_ms=epoch_ms(raw.get("createdAt")),
             started_ms=epoch_ms(raw.get("createdAt")),
             finished_ms=epoch_ms(raw.get("updatedAt")) if raw.get("rolloutState") == "COMPLETED" else None,
-            ecs_status=states.get(str(raw.get("rolloutState")), str(raw.get("rolloutState") or raw.get("stabilityStatus") or "UNKNOWN")),
+            ecs_status=states.get(
+                str(raw.get("rolloutState")), str(raw.get("rolloutState") or raw.get("stabilityStatus") or "UNKNOWN")
+            ),
             failed_tasks=int(raw.get("failedTasks") or 0),
             controller=str(_dict(service.get("deploymentController")).get("type") or "ECS"),
             log_mode=definition.log_mode if definition is not None else None,
@@ -258,7 +286,8 @@ def _chained(deployments: Sequence[Deployment]) -> tuple[Deployment, ...]:
             replace(
                 one,
                 superseded_ms=(after.started_ms or after.created_ms) if same_after and after is not None else None,
-                previous_task_definition=one.previous_task_definition or (before.task_definition if same_before and before is not None else None),
+                previous_task_definition=one.previous_task_definition
+                or (before.task_definition if same_before and before is not None else None),
             )
         )
     return tuple(chained)
@@ -268,7 +297,10 @@ def _sightings(answers: Mapping[str, Any]) -> tuple[TaskSighting, ...]:
     """The latest sighting of every task, newer answers over older ones; what a newer one lacks stays from the older."""
     found: dict[str, TaskSighting] = {}
     snapshots = sorted(
-        ((epoch_ms(_dict(s).get("asked_at")) or 0, _dict(_dict(s).get("response"))) for s in _list(answers.get("describe_tasks_snapshots"))),
+        (
+            (epoch_ms(_dict(s).get("asked_at")) or 0, _dict(_dict(s).get("response")))
+            for s in _list(answers.get("describe_tasks_snapshots"))
+        ),
         key=lambda pair: pair[0],
     )
     last = epoch_ms(_dict(answers.get("_about")).get("as_of"))
@@ -313,7 +345,11 @@ def _own_container(raw: Mapping[str, Any], containers: Sequence[Mapping[str, Any
 
 
 def attribute(
-    coverage: Iterable[Coverage], facts: EcsFacts, *, told: Mapping[StreamKey, str] | None = None, given: Mapping[str, str] | None = None
+    coverage: Iterable[Coverage],
+    facts: EcsFacts,
+    *,
+    told: Mapping[StreamKey, str] | None = None,
+    given: Mapping[str, str] | None = None,
 ) -> dict[StreamKey, Attribution]:
     """Every stream's deployment by the ladder. `told`: family:revision out of the records; `given`: the user's map task id -> family:revision."""
     return {one.stream: _attribution(one, facts, told or {}, given or {}) for one in coverage}
@@ -324,17 +360,27 @@ def _attribution(one: Coverage, facts: EcsFacts, told: Mapping[StreamKey, str], 
     sighting = facts.sighting(task_id)
     in_band = told.get(one.stream)
     if in_band:
-        clash = f"the record says {in_band}, ECS says {sighting.task_definition}" if sighting and sighting.task_definition != in_band else None
+        clash = (
+            f"the record says {in_band}, ECS says {sighting.task_definition}"
+            if sighting and sighting.task_definition != in_band
+            else None
+        )
         return _found(one, facts, in_band, Confidence.EXACT, "record", sighting, clash)
     if sighting is not None:
         return _found(one, facts, sighting.task_definition, sighting.source, sighting.rung, sighting, None)
-    if task_id in given:
+    if task_id is not None and task_id in given:
         return _found(one, facts, given[task_id], Confidence.STRONG, "given_map", None, None)
     return _by_interval(one, facts)
 
 
 def _found(
-    one: Coverage, facts: EcsFacts, definition: str, confidence: Confidence, rung: str, sighting: TaskSighting | None, clash: str | None
+    one: Coverage,
+    facts: EcsFacts,
+    definition: str,
+    confidence: Confidence,
+    rung: str,
+    sighting: TaskSighting | None,
+    clash: str | None,
 ) -> Attribution:
     one_off = sighting is not None and bool(sighting.group) and not sighting.group.startswith("service:")
     deployment = None if one_off else _deployment_of(facts.deployments, definition, sighting, one.first_event_ms)
@@ -349,34 +395,52 @@ def _found(
     )
 
 
-def _deployment_of(deployments: Sequence[Deployment], definition: str, sighting: TaskSighting | None, born_ms: int | None) -> Deployment | None:
+def _deployment_of(
+    deployments: Sequence[Deployment], definition: str, sighting: TaskSighting | None, born_ms: int | None
+) -> Deployment | None:
     """The latest deployment of that revision (and service) that had begun when the task was created."""
     service = sighting.group.removeprefix("service:") if sighting is not None and sighting.group.startswith("service:") else None
     born = (sighting.created_ms if sighting is not None else None) or born_ms
     fitting = [d for d in deployments if d.task_definition == definition and service in (None, d.service)]
     begun = [d for d in fitting if born is None or (d.created_ms or d.started_ms or 0) <= born + WINDOW_SLACK_MS]
-    return (begun or fitting or [None])[-1]
+    known = begun or fitting
+    return known[-1] if known else None
 
 
 def _by_interval(one: Coverage, facts: EcsFacts) -> Attribution:
     """The stream's birth against the deployments' windows: one answer, or the candidates, or unknown."""
     unknown = Attribution(
-        stream=one.stream, task_id=one.stream.task_id, task_definition=None, deployment_id=None, confidence=Confidence.UNKNOWN, rung="unknown"
+        stream=one.stream,
+        task_id=one.stream.task_id,
+        task_definition=None,
+        deployment_id=None,
+        confidence=Confidence.UNKNOWN,
+        rung="unknown",
     )
     born = one.first_event_ms
     if born is None or not facts.deployments or one.stream.task_id is None:
         return unknown
     inside = [d for d in facts.deployments if _window(d)[0] <= born <= _window(d)[1]]
     if not inside:
-        before = [d for d in facts.deployments if (d.started_ms or d.created_ms or 0) <= born and d.ecs_status in ("SUCCESSFUL", "ROLLBACK_SUCCESSFUL")]
+        before = [
+            d
+            for d in facts.deployments
+            if (d.started_ms or d.created_ms or 0) <= born and d.ecs_status in ("SUCCESSFUL", "ROLLBACK_SUCCESSFUL")
+        ]
         inside = before[-1:]
     if len(inside) == 1:
         found = inside[0]
         return replace(
-            unknown, task_definition=found.task_definition, deployment_id=found.deployment_id, confidence=Confidence.INFERRED, rung="unique_interval"
+            unknown,
+            task_definition=found.task_definition,
+            deployment_id=found.deployment_id,
+            confidence=Confidence.INFERRED,
+            rung="unique_interval",
         )
     if inside:
-        return replace(unknown, confidence=Confidence.WEAK, rung="ambiguous_interval", candidates=tuple(d.deployment_id for d in inside))
+        return replace(
+            unknown, confidence=Confidence.WEAK, rung="ambiguous_interval", candidates=tuple(d.deployment_id for d in inside)
+        )
     return unknown
 
 
@@ -408,7 +472,8 @@ def with_tasks(
         if deployment is not None:
             tasks.setdefault(deployment.deployment_id, []).append(_unlogged(sighting))
     return tuple(
-        replace(one, tasks=tuple(sorted(tasks.get(one.deployment_id, ()), key=lambda t: (t.started_ms or 0, t.task_id)))) for one in facts.deployments
+        replace(one, tasks=tuple(sorted(tasks.get(one.deployment_id, ()), key=lambda t: (t.started_ms or 0, t.task_id))))
+        for one in facts.deployments
     )
 
 
@@ -450,7 +515,8 @@ def _unlogged(sighting: TaskSighting) -> DeploymentTask:
 def deciding_run(runs: Sequence[MigrationRun]) -> MigrationRun | None:
     """A task's last run that says something (retries: the last counts); its last run when none does."""
     telling = [run for run in runs if run.outcome is not Outcome.UNKNOWN]
-    return (telling or list(runs) or [None])[-1]
+    known = telling or list(runs)
+    return known[-1] if known else None
 
 
 def own_tasks(facts: EcsFacts, runs: Iterable[MigrationRun]) -> dict[str, MigrationRun]:

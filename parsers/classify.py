@@ -29,7 +29,17 @@ _ERROR_FREE = re.compile(
 _METHOD_PATH = re.compile(r"\b(GET|POST|PUT|PATCH|DELETE|HEAD|OPTIONS) (?:https?://[^/\s\"]{1,200})?(/[^\s\"'`,:;)\]}]{0,600})")
 _METHODS = frozenset(("GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS"))
 
-_METHOD_KEYS = ("method", "req.method", "request.method", "http.method", "httpMethod", "http_method", "context.method", "meta.req.method", "http.request.method")
+_METHOD_KEYS = (
+    "method",
+    "req.method",
+    "request.method",
+    "http.method",
+    "httpMethod",
+    "http_method",
+    "context.method",
+    "meta.req.method",
+    "http.request.method",
+)
 _PATH_KEYS = (
     "path", "url", "req.url", "originalUrl", "uri", "request.path", "request.url", "request.uri", "http.path", "requestPath", "request_path",
     "endpoint", "http.url", "url.path", "meta.req.url", "context.path", "http.target", "instance",
@@ -38,8 +48,29 @@ _REQUEST_ID_KEYS = (
     "requestId", "reqId", "request_id", "req.id", "correlationId", "correlation_id", "x-request-id", "requestID", "req_id", "traceId",
     "trace_id", "trace.id", "request.id", "awsRequestId", "aws_request_id", "@trace_id", "id",
 )  # fmt: skip
-_STATUS_KEYS = ("statusCode", "status_code", "res.statusCode", "http.status_code", "httpStatus", "response.status", "status", "err.statusCode", "error.statusCode")
-_CLIENT_KEYS = ("userId", "user_id", "user.id", "usr.id", "accountId", "ip", "remoteAddress", "req.remoteAddress", "clientIp", "client_ip")
+_STATUS_KEYS = (
+    "statusCode",
+    "status_code",
+    "res.statusCode",
+    "http.status_code",
+    "httpStatus",
+    "response.status",
+    "status",
+    "err.statusCode",
+    "error.statusCode",
+)
+_CLIENT_KEYS = (
+    "userId",
+    "user_id",
+    "user.id",
+    "usr.id",
+    "accountId",
+    "ip",
+    "remoteAddress",
+    "req.remoteAddress",
+    "clientIp",
+    "client_ip",
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -298,7 +329,7 @@ def _fact(
         matches=matches,
         access=access,
         unexplained=unexplained,
-        fingerprint=_unexplained_fingerprint(record, redactor) if unexplained else "",
+        fingerprint=_unexplained_fingerprint(record) if unexplained else "",
     )
 
 
@@ -314,11 +345,15 @@ def _evidence(record: Record, deciding: int, redactor: Redactor) -> Iterator[Evi
         event = record.events[number]
         text = "\n".join(redacted[starts[number] : starts[number + 1]])
         yield Evidence(
-            timestamp_ms=event.timestamp_ms, text=text[:MAX_EVIDENCE_CHARS], event_id=event.event_id, file=event.file, line=event.line
+            timestamp_ms=event.timestamp_ms,
+            text=text[:MAX_EVIDENCE_CHARS],
+            event_id=event.event_id,
+            file=event.file,
+            line=event.line,
         )
 
 
-def _unexplained_fingerprint(record: Record, redactor: Redactor) -> str:
+def _unexplained_fingerprint(record: Record) -> str:
     return fingerprint(category="unexplained", system=None, code=None, route=None, words=skeleton(record.text[:400]))
 
 

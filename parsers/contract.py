@@ -14,6 +14,7 @@ from parsers.model import (
     Finding,
     MigrationRun,
     RequestCount,
+    StreamKey,
     TranscriptLine,
     Verdict,
     rfc3339,
@@ -28,7 +29,13 @@ def _head(kind: str) -> Document:
 
 
 def evidence_document(one: Evidence) -> Document:
-    return {"timestamp": rfc3339(one.timestamp_ms), "text": one.text, "event_id": one.event_id, "file": one.file, "line": one.line}
+    return {
+        "timestamp": rfc3339(one.timestamp_ms),
+        "text": one.text,
+        "event_id": one.event_id,
+        "file": one.file,
+        "line": one.line,
+    }
 
 
 def finding_document(one: Finding) -> Document:
@@ -44,7 +51,13 @@ def finding_document(one: Finding) -> Document:
 
 
 def transcript_document(one: TranscriptLine) -> Document:
-    return {"timestamp": rfc3339(one.timestamp_ms), "text": one.text, "mark": one.mark, "guilty": one.guilty, "event_id": one.event_id}
+    return {
+        "timestamp": rfc3339(one.timestamp_ms),
+        "text": one.text,
+        "mark": one.mark,
+        "guilty": one.guilty,
+        "event_id": one.event_id,
+    }
 
 
 def run_document(one: MigrationRun) -> Document:
@@ -59,18 +72,20 @@ def run_document(one: MigrationRun) -> Document:
     }  # fmt: skip
 
 
-def count_documents(counts: Iterable[RequestCount], *, by_minute: bool = False) -> Iterator[Document]:
-    """`kind: request_count`, over the whole input, or a line per minute."""
+def count_documents(counts: Iterable[RequestCount], *, by_minute: bool = False) -> Iterator[tuple[StreamKey, Document]]:
+    """`kind: request_count`, over the whole input, or one per minute, each with its stream."""
     sums: defaultdict[tuple[Any, ...], int] = defaultdict(int)
     for c in counts:
         key = (c.stream, c.minute_ms if by_minute else None, c.method, c.route, c.status, c.aborted, c.health_check)
         sums[key] += c.count
     for key in sorted(sums, key=lambda k: (k[0], k[1] or 0, *k[2:])):
         stream, minute, method, route, status, aborted, health = key
-        yield _head("request_count") | {
+        document = _head("request_count") | {
             "log_group": stream.log_group or None, "log_stream": stream.log_stream or None, **({"minute": rfc3339(minute)} if by_minute else {}),
-            "method": method or None, "route": route or None, "status": status or None, "aborted": aborted, "health_check": health, "count": sums[key],
+            "method": method or None, "route": route or None, "status": status or None, "aborted": aborted, "health_check": health,
+            "count": sums[key],
         }  # fmt: skip
+        yield stream, document
 
 
 def coverage_document(one: Coverage) -> Document:
@@ -84,18 +99,14 @@ def coverage_document(one: Coverage) -> Document:
 
 def reading_documents(reading: Reading, *, by_minute: bool = False) -> Iterator[Document]:
     """All documents of a reading, sorted by stream, time, kind: the same input in any order gives the same documents."""
-    rows: list[tuple[tuple[Any, ...], Document]] = []
-    for finding in reading.findings:
-        rows.append(((finding.stream, finding.timestamp_ms, "finding", finding.id), finding_document(finding)))
-    for run in reading.migration_runs:
-        rows.append(((run.stream, run.started_ms, "migration_run", run.id), run_document(run)))
     last = float("inf")
-    streams = {one.stream.log_stream: one.stream for one in reading.coverage}
-    for number, document in enumerate(count_documents(reading.request_counts, by_minute=by_minute)):
-        stream = streams[document["log_stream"] or ""]
-        rows.append(((stream, last, "request_count", f"{number:09d}"), document))
-    for one in reading.coverage:
-        rows.append(((one.stream, last, "coverage", ""), coverage_document(one)))
+    counted = count_documents(reading.request_counts, by_minute=by_minute)
+    rows: list[tuple[tuple[Any, ...], Document]] = [
+        *(((one.stream, one.timestamp_ms, "finding", one.id), finding_document(one)) for one in reading.findings),
+        *(((one.stream, one.started_ms, "migration_run", one.id), run_document(one)) for one in reading.migration_runs),
+        *(((stream, last, "request_count", f"{number:09d}"), document) for number, (stream, document) in enumerate(counted)),
+        *(((one.stream, last, "coverage", ""), coverage_document(one)) for one in reading.coverage),
+    ]
     rows.sort(key=lambda row: row[0])
     yield from (document for _, document in rows)
 

@@ -1,12 +1,12 @@
 """Everything that can go wrong, as one tree. Each error knows its exit code (DESIGN: CLI contract) and a hint.
 
-    TriageError                    exit 1
-    ├── UsageError                 exit 2   the command line, a settings file
-    │   └── SettingsError          exit 2   unknown key, bad value in triage.toml or the environment
-    ├── InputError                 exit 2   a file that is missing or cannot be read at all
-    ├── PackError                  exit 2   a rule pack that does not load
-    ├── NotSeenError               exit 4   we could not look: credentials, permission, throttled out, no such log group
-    └── StoreError                 exit 5   the embedded store: locked, damaged, of a newer version
+TriageError                    exit 1
+├── UsageError                 exit 2   the command line, a settings file
+│   └── SettingsError          exit 2   unknown key, bad value in triage.toml or the environment
+├── InputError                 exit 2   a file that is missing or cannot be read at all
+├── PackError                  exit 2   a rule pack that does not load
+├── NotSeenError               exit 4   we could not look: credentials, permission, throttled out, no such log group
+└── StoreError                 exit 5   the embedded store: locked, damaged, of a newer version
 """
 
 from __future__ import annotations

@@ -25,14 +25,14 @@ class Attempt:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Explanation:
-    text: str                         # what the rules saw, redacted
-    structured: bool                  # JSON or logfmt
+    text: str  # what the rules saw, redacted
+    structured: bool  # JSON or logfmt
     level: str | None
     access: Access | None
     matches: tuple[Match, ...]
-    attempts: tuple[Attempt, ...]     # rules whose literals occur, in trying order
-    rules: int                        # how many rules there are
-    unexplained: bool                 # reads like an error and no rule took it
+    attempts: tuple[Attempt, ...]  # rules whose literals occur, in trying order
+    rules: int  # how many rules there are
+    unexplained: bool  # reads like an error and no rule took it
 
 
 def explain(text: str, *, rules: RuleSet | None = None, redactor: Redactor | None = None) -> Explanation:

@@ -64,7 +64,7 @@ class _Run:
     ready: bool = False
     crashed: bool = False
     witnessed: bool = False
-    closed_ms: int | None = None     # the tool's part of the run is over
+    closed_ms: int | None = None  # the tool's part of the run is over
     last_ms: int = 0
 
     def has(self, *kinds: MarkKind) -> bool:
@@ -233,7 +233,13 @@ class _Machine:
         if run is None or (run.closed_ms is not None and (run.ready or fact.timestamp_ms > run.closed_ms + 60_000)):
             return
         self._enter(run, fact, None)
-        if not fact.matches and not fact.unexplained and run.tool is not None and run.has_result and fact.timestamp_ms > run.last_ms:
+        if (
+            not fact.matches
+            and not fact.unexplained
+            and run.tool is not None
+            and run.has_result
+            and fact.timestamp_ms > run.last_ms
+        ):
             run.witnessed = True
 
     def _finish(self) -> None:
@@ -244,7 +250,9 @@ class _Machine:
     def result(self) -> Folded:
         self._finish()
         built = [self._built(run) for run in self.done]
-        findings = tuple(f for f in (_finding(run, built_run, self.stream) for run, built_run in zip(self.done, built, strict=True)) if f)
+        findings = tuple(
+            f for f in (_finding(run, built_run, self.stream) for run, built_run in zip(self.done, built, strict=True)) if f
+        )
         shown = {finding.run_id for finding in findings}
         return Folded(
             runs=tuple(run for run in built if run.id in shown or _says_something(run)),
@@ -269,7 +277,9 @@ class _Machine:
             tool=run.tool,
             outcome=outcome,
             confidence=confidence,
-            error_code=_first(m.code for _, m in deciding if m.category is Category.MIGRATION or m.mark is not None) if failed else None,
+            error_code=_first(m.code for _, m in deciding if m.category is Category.MIGRATION or m.mark is not None)
+            if failed
+            else None,
             implied_code=_first(m.implied_code for _, m in deciding) if failed else None,
             db_code=_db_code(deciding) if failed else None,
             migrations_found=run.found,
@@ -349,6 +359,7 @@ def _says_something(run: MigrationRun) -> bool:
 
 def _deciding(run: _Run) -> list[tuple[Fact, Match]]:
     """The failures, the tool's own (with a code) before what other rules say of the same run."""
+
     def weight(item: tuple[Fact, Match]) -> tuple[bool, bool]:
         match = item[1]
         return (match.mark is None, not (match.code or match.implied_code))
@@ -399,10 +410,18 @@ def _transcript(run: _Run, deciding: Sequence[tuple[Fact, Match]]) -> tuple[Tran
 
 def _lines(fact: Fact, match: Match | None, guilty: bool) -> Iterable[TranscriptLine]:
     kind = match.mark.kind if match is not None and match.mark is not None else None
-    bad = guilty or kind in (MarkKind.CONTINUING, MarkKind.FAILED) or (kind is MarkKind.EXIT and match is not None and match.mark is not None and bool(match.mark.exit_code))
+    bad = (
+        guilty
+        or kind in (MarkKind.CONTINUING, MarkKind.FAILED)
+        or (kind is MarkKind.EXIT and match is not None and match.mark is not None and bool(match.mark.exit_code))
+    )
     for evidence in sorted(fact.evidence, key=_place):
         yield TranscriptLine(
-            timestamp_ms=evidence.timestamp_ms, text=evidence.text[:TRANSCRIPT_CHARS], mark=kind, guilty=bad, event_id=evidence.event_id
+            timestamp_ms=evidence.timestamp_ms,
+            text=evidence.text[:TRANSCRIPT_CHARS],
+            mark=kind,
+            guilty=bad,
+            event_id=evidence.event_id,
         )
 
 
@@ -418,7 +437,9 @@ def _finding(run: _Run, built: MigrationRun, stream: StreamKey) -> Finding | Non
         return None
     deciding = _deciding(run)
     fact, match = deciding[0] if deciding else _witness(run)
-    evidence = fact.evidence + tuple(e for other, _ in run.facts if other is not fact for e in other.evidence if _proves(run, other))
+    evidence = fact.evidence + tuple(
+        e for other, _ in run.facts if other is not fact for e in other.evidence if _proves(run, other)
+    )
     return Finding(
         id=_id("finding", stream, fact),
         rule_id=match.rule_id,
@@ -441,7 +462,9 @@ def _finding(run: _Run, built: MigrationRun, stream: StreamKey) -> Finding | Non
         fingerprint=_fingerprint(built, match),
         stream=stream,
         timestamp_ms=fact.timestamp_ms,
-        event_ids=tuple(dict.fromkeys([*fact.event_ids, *(i for other, m in run.facts if m is not None for i in other.event_ids)]))[:100],
+        event_ids=tuple(
+            dict.fromkeys([*fact.event_ids, *(i for other, m in run.facts if m is not None for i in other.event_ids)])
+        )[:100],
         request_id=None,
         client=None,
         cause_link=None,
@@ -468,7 +491,9 @@ def _witness(run: _Run) -> tuple[Fact, Match]:
 def _proves(run: _Run, fact: Fact) -> bool:
     match = next((m for f, m in run.facts if f is fact), None)
     return match is not None and (
-        match.mark is None or match.mark.kind in (MarkKind.EXIT, MarkKind.CONTINUING, MarkKind.READY, MarkKind.FAILED, MarkKind.FOUND, MarkKind.CRASHED)
+        match.mark is None
+        or match.mark.kind
+        in (MarkKind.EXIT, MarkKind.CONTINUING, MarkKind.READY, MarkKind.FAILED, MarkKind.FOUND, MarkKind.CRASHED)
     )
 
 

@@ -74,7 +74,7 @@ class Confidence(StrEnum):
 
 
 class VerdictValue(StrEnum):
-    PASS = "PASS"
+    PASS = "PASS"  # noqa: S105  a verdict, no password
     FAIL = "FAIL"
     INCONCLUSIVE = "INCONCLUSIVE"
 
@@ -82,36 +82,36 @@ class VerdictValue(StrEnum):
 class MarkKind(StrEnum):
     """The steps of a start-up that a rule can mark."""
 
-    BEGIN = "begin"                  # a migration run is announced or the tool's first line
-    FOUND = "found"                  # n migrations found
-    APPLYING = "applying"            # one migration started
-    APPLIED = "applied"              # one migration, or n, done
+    BEGIN = "begin"  # a migration run is announced or the tool's first line
+    FOUND = "found"  # n migrations found
+    APPLYING = "applying"  # one migration started
+    APPLIED = "applied"  # one migration, or n, done
     NOTHING_TO_DO = "nothing_to_do"
-    PENDING = "pending"              # a listing or a plan with work left
+    PENDING = "pending"  # a listing or a plan with work left
     FAILED = "failed"
-    LOCKED = "locked"                # waits for a lock
-    RESOLVED = "resolved"            # marked by hand (resolve, stamp, fake, baseline)
+    LOCKED = "locked"  # waits for a lock
+    RESOLVED = "resolved"  # marked by hand (resolve, stamp, fake, baseline)
     ROLLED_BACK = "rolled_back"
     DRIFT = "drift"
     NEVER_RAN = "never_ran"
-    EXIT = "exit"                    # a start script reports the exit code of the migration command
-    CONTINUING = "continuing"        # ... and goes on
-    READY = "ready"                  # the application listens
-    TERMINATED = "terminated"        # SIGTERM, shutting down
-    CRASHED = "crashed"              # the process died of an error
-    STEP = "step"                    # chatter of the tool: belongs to the run, says nothing
+    EXIT = "exit"  # a start script reports the exit code of the migration command
+    CONTINUING = "continuing"  # ... and goes on
+    READY = "ready"  # the application listens
+    TERMINATED = "terminated"  # SIGTERM, shutting down
+    CRASHED = "crashed"  # the process died of an error
+    STEP = "step"  # chatter of the tool: belongs to the run, says nothing
 
 
 class CauseLink(StrEnum):
     """How a cause was tied to the request it explains."""
 
     REQUEST_ID = "request_id"
-    ROUTE = "route"                  # same method and path
+    ROUTE = "route"  # same method and path
     CLIENT = "client"
-    ORDER = "order"                  # the only refusal it can belong to, by order in the stream
-    SAME_LINE = "same_line"          # the access line itself says the cause
+    ORDER = "order"  # the only refusal it can belong to, by order in the stream
+    SAME_LINE = "same_line"  # the access line itself says the cause
     AMBIGUOUS = "ambiguous"
-    NONE = "none"                    # no access line: the cause stands for itself
+    NONE = "none"  # no access line: the cause stands for itself
 
 
 class CheckId(StrEnum):
@@ -200,7 +200,7 @@ class Event:
     ingestion_ms: int | None = None
     file: str | None = None
     line: int | None = None
-    undecodable: bool = False        # bad bytes or a broken wrapper: kept as text, counted
+    undecodable: bool = False  # bad bytes or a broken wrapper: kept as text, counted
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -219,13 +219,13 @@ class Mark:
     """A step of a start-up, as one rule read it."""
 
     kind: MarkKind
-    tool: str | None = None          # None: a start script or the application itself
+    tool: str | None = None  # None: a start script or the application itself
     code: str | None = None
     implied_code: str | None = None
     db_code: str | None = None
-    migration: str | None = None     # its name, as printed
+    migration: str | None = None  # its name, as printed
     migrations: tuple[str, ...] = ()
-    count: int | None = None         # found n, applied n
+    count: int | None = None  # found n, applied n
     exit_code: int | None = None
 
 
@@ -241,20 +241,20 @@ class Match:
     implied_code: str | None = None
     layer: Layer | None = None
     severity: Severity | None = None
-    status: int | None = None        # an own answer's status, when the record names it
+    status: int | None = None  # an own answer's status, when the record names it
     method: str | None = None
-    path: str | None = None          # redacted, without the query
+    path: str | None = None  # redacted, without the query
     route: str | None = None
     fields: tuple[str, ...] = ()
     table: str | None = None
     title: str = ""
     request_id: str | None = None
-    client: str | None = None        # keyed token
+    client: str | None = None  # keyed token
     mark: Mark | None = None
-    extraction_cut: bool = False     # extraction ran out of time or size: counted all the same
-    in_run: bool | None = None       # True: counts only inside an open migration run; False: only outside
+    extraction_cut: bool = False  # extraction ran out of time or size: counted all the same
+    in_run: bool | None = None  # True: counts only inside an open migration run; False: only outside
     priority: int = 0
-    framework: bool = False          # only repeats the answer: says the layer, is no cause
+    framework: bool = False  # only repeats the answer: says the layer, is no cause
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -262,15 +262,15 @@ class Access:
     """One answered (or aborted) request, as an access line tells it."""
 
     method: str | None
-    path: str | None                 # redacted, without the query
+    path: str | None  # redacted, without the query
     route: str | None
     status: int | None
     aborted: bool = False
     health_check: bool = False
     request_id: str | None = None
     client: str | None = None
-    opening: bool = False            # only the request's beginning ("incoming request"); its end carries the id
-    framework: bool = False          # a framework's own answer line, folded into an access line of the same request
+    opening: bool = False  # only the request's beginning ("incoming request"); its end carries the id
+    framework: bool = False  # a framework's own answer line, folded into an access line of the same request
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -278,9 +278,9 @@ class Fact:
     """What one record of one stream contributed: matches, an access line, or an unexplained error. Redacted."""
 
     timestamp_ms: int
-    seq: int                         # order among equal timestamps of the stream
-    last_ms: int                     # timestamp of the record's last event
-    events: int = 1                  # how many events the record swallowed
+    seq: int  # order among equal timestamps of the stream
+    last_ms: int  # timestamp of the record's last event
+    events: int = 1  # how many events the record swallowed
     event_ids: tuple[str, ...] = ()
     evidence: tuple[Evidence, ...] = ()
     matches: tuple[Match, ...] = ()  # the deciding one first
@@ -317,14 +317,14 @@ class Finding:
     client: str | None
     cause_link: CauseLink | None
     run_id: str | None = None
-    events: int = 1                  # log events folded into this finding
+    events: int = 1  # log events folded into this finding
     table: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TranscriptLine:
     timestamp_ms: int
-    text: str                        # redacted, at most 2,000 characters
+    text: str  # redacted, at most 2,000 characters
     mark: MarkKind | None = None
     guilty: bool = False
     event_id: str | None = None
@@ -351,8 +351,8 @@ class MigrationRun:
     ended_ms: int
     event_ids: tuple[str, ...]
     transcript: tuple[TranscriptLine, ...]
-    open: bool = False               # no end was seen
-    text: str = ""                   # the tool's own words for the failure, redacted
+    open: bool = False  # no end was seen
+    text: str = ""  # the tool's own words for the failure, redacted
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, order=True)
@@ -363,7 +363,7 @@ class RequestCount:
     minute_ms: int
     method: str = ""
     route: str = ""
-    status: int = 0                  # 0: none was sent or none is known
+    status: int = 0  # 0: none was sent or none is known
     aborted: bool = False
     health_check: bool = False
     count: int = 0
@@ -379,7 +379,7 @@ class Coverage:
     unexplained: int
     last_ingestion_ms: int | None = None
     has_access_lines: bool = False
-    ready_ms: tuple[int, ...] = ()   # when the application said that it listens
+    ready_ms: tuple[int, ...] = ()  # when the application said that it listens
     terminated_ms: tuple[int, ...] = ()
     crashed_ms: tuple[int, ...] = ()
     gaps: tuple[tuple[int, int], ...] = ()  # stretches that were asked for and not seen, [start, end) ms
@@ -402,17 +402,17 @@ class TaskSighting:
     """What ECS said about one task, once. Kept: ECS forgets a stopped task after about an hour."""
 
     task_id: str
-    task_definition: str             # family:revision
+    task_definition: str  # family:revision
     cluster: str = ""
-    group: str = ""                  # service:NAME, or family:NAME for a one-off task
-    started_by: str = ""             # ecs-svc/… of the deployment, or whoever ran it
+    group: str = ""  # service:NAME, or family:NAME for a one-off task
+    started_by: str = ""  # ecs-svc/… of the deployment, or whoever ran it
     created_ms: int | None = None
     started_ms: int | None = None
     stopped_ms: int | None = None
     last_status: str = ""
     stop_code: str | None = None
     stopped_reason: str | None = None
-    exit_code: int | None = None     # of the service's own container, not of a sidecar
+    exit_code: int | None = None  # of the service's own container, not of a sidecar
     image: str | None = None
     image_digest: str | None = None
     health: str | None = None
@@ -435,7 +435,7 @@ class TaskDefinition:
     regions: tuple[str, ...] = ()
     containers: tuple[str, ...] = ()
     log_driver: str | None = None
-    log_mode: str | None = None      # blocking | non-blocking | None (the account's default)
+    log_mode: str | None = None  # blocking | non-blocking | None (the account's default)
     environment_names: tuple[str, ...] = ()
     secret_names: tuple[str, ...] = ()
     command: tuple[str, ...] = ()
@@ -484,7 +484,7 @@ class Deployment:
     region: str
     cluster: str
     service: str
-    task_definition: str             # family:revision
+    task_definition: str  # family:revision
     revision: int
     commit: str | None
     image: str | None

@@ -19,14 +19,25 @@ from parsers.formats import Payload, decode
 from parsers.lifecycle import fold_lifecycle, is_lifecycle
 from parsers.masks import Redactor
 from parsers.migrations import Folded, fold_runs
-from parsers.model import Access, Coverage, Event, Evidence, Fact, Finding, MigrationRun, RequestCount, StreamKey, UnexplainedGroup
+from parsers.model import (
+    Access,
+    Coverage,
+    Event,
+    Evidence,
+    Fact,
+    Finding,
+    MigrationRun,
+    RequestCount,
+    StreamKey,
+    UnexplainedGroup,
+)
 from parsers.records import HARD_START, MAX_SILENCE_MS, Block, Record, frame
 from parsers.requests import count_key, fold_requests
 from parsers.rules import RuleSet, load_packs, shorten
 
-MAX_HEAD_EVENTS = 800                # a stretch without one sure boundary is cut here
+MAX_HEAD_EVENTS = 800  # a stretch without one sure boundary is cut here
 MAX_OPENINGS = 10_000
-CHATTER = 200                        # plain records kept after a mark: the transcript's lines between the marks
+CHATTER = 200  # plain records kept after a mark: the transcript's lines between the marks
 
 CountKey = tuple[int, str, str, int, bool, bool]
 OrderKey = tuple[int, int, str, int]
@@ -39,9 +50,9 @@ class StreamReading:
     stream: StreamKey
     facts: tuple[Fact, ...] = ()
     counts: Mapping[CountKey, int] = field(default_factory=dict)
-    openings: tuple[Fact, ...] = ()            # requests begun and not answered yet
-    head: tuple[tuple[int, Event], ...] = ()   # leading events that may continue the record before
-    tail: tuple[tuple[int, Event], ...] = ()   # the unclosed record at the end
+    openings: tuple[Fact, ...] = ()  # requests begun and not answered yet
+    head: tuple[tuple[int, Event], ...] = ()  # leading events that may continue the record before
+    tail: tuple[tuple[int, Event], ...] = ()  # the unclosed record at the end
     first_ms: int | None = None
     last_ms: int | None = None
     last_ingestion_ms: int | None = None
@@ -50,10 +61,10 @@ class StreamReading:
     first_ms_events: int = 0
     last_ms_events: int = 0
     access_lines: int = 0
-    marked: bool = False                       # a mark was seen
-    chatter_left: int = CHATTER                # plain records that the next stretch may still keep
+    marked: bool = False  # a mark was seen
+    chatter_left: int = CHATTER  # plain records that the next stretch may still keep
     gaps: tuple[tuple[int, int], ...] = ()
-    first_key: OrderKey = (0, 0, "", 0)        # of the first event: where the stretch stands in its stream
+    first_key: OrderKey = (0, 0, "", 0)  # of the first event: where the stretch stands in its stream
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -117,7 +128,9 @@ class StreamReader:
         event = record.events[0]
         text = self.reader.redactor.text(record.raw_texts[0])[:500]
         evidence = Evidence(timestamp_ms=event.timestamp_ms, text=text, event_id=event.event_id, file=event.file, line=event.line)
-        self.facts.append(Fact(timestamp_ms=event.timestamp_ms, seq=record.seq, last_ms=record.events[-1].timestamp_ms, evidence=(evidence,)))
+        self.facts.append(
+            Fact(timestamp_ms=event.timestamp_ms, seq=record.seq, last_ms=record.events[-1].timestamp_ms, evidence=(evidence,))
+        )
 
     def _access(self, fact: Fact, access: Access) -> None:
         if access.opening:
@@ -144,7 +157,9 @@ class StreamReader:
             if access.request_id:
                 self.openings.pop(access.request_id, None)
             return fact
-        opening = self.openings.pop(access.request_id, None) if access.request_id else self.anonymous.pop() if self.anonymous else None
+        opening = (
+            self.openings.pop(access.request_id, None) if access.request_id else self.anonymous.pop() if self.anonymous else None
+        )
         return fact if opening is None or opening.access is None else replace(fact, access=complete(access, opening.access))
 
 
@@ -248,9 +263,7 @@ def merge(reader: Reader, a: StreamReading, b: StreamReading) -> StreamReading:
     head: tuple[tuple[int, Event], ...] = a.head
     tail: tuple[tuple[int, Event], ...] = ()
     sealed = len(b.head) < b.events  # b has a sure boundary behind its head
-    if len(a.head) == a.events and not sealed:
-        head = (*a.head, *b.head)
-    elif len(a.head) == a.events:
+    if (len(a.head) == a.events and not sealed) or len(a.head) == a.events:
         head = (*a.head, *b.head)
     else:
         for item in frame(iter(joint), reader.opens):
@@ -386,7 +399,9 @@ class Reading:
         """By stream, minute, method, route and status."""
         return tuple(
             sorted(
-                RequestCount(stream=s, minute_ms=k[0], method=k[1], route=k[2], status=k[3], aborted=k[4], health_check=k[5], count=n)
+                RequestCount(
+                    stream=s, minute_ms=k[0], method=k[1], route=k[2], status=k[3], aborted=k[4], health_check=k[5], count=n
+                )
                 for s, fold in self.folds.items()
                 for k, n in fold.counts.items()
             )
@@ -404,7 +419,12 @@ class Reading:
                 groups[stream, fact.fingerprint].append(fact)
         return tuple(
             UnexplainedGroup(
-                fingerprint=fp, stream=stream, count=len(facts), first_ms=facts[0].timestamp_ms, last_ms=facts[-1].timestamp_ms, example=facts[-1].evidence[0]
+                fingerprint=fp,
+                stream=stream,
+                count=len(facts),
+                first_ms=facts[0].timestamp_ms,
+                last_ms=facts[-1].timestamp_ms,
+                example=facts[-1].evidence[0],
             )
             for (stream, fp), facts in groups.items()
         )
@@ -477,7 +497,12 @@ def _coverage(one: StreamReading, fold: StreamFold) -> Coverage:
 def order_key(event: Event) -> OrderKey:
     """A stream's own order: time, then event id (its numeric order is the API's), then place in its file."""
     event_id = event.event_id or ""
-    return (event.timestamp_ms, int(event_id) if event_id.isascii() and event_id.isdigit() else 0, event.file or "", event.line or 0)
+    return (
+        event.timestamp_ms,
+        int(event_id) if event_id.isascii() and event_id.isdigit() else 0,
+        event.file or "",
+        event.line or 0,
+    )
 
 
 def in_order(events: Iterable[Event]) -> list[Event]:
@@ -493,7 +518,10 @@ def read(
     by_stream: dict[StreamKey, list[Event]] = defaultdict(list)
     for event in events:
         by_stream[event.stream].append(event)
-    return Reading(parts={stream: (read_stream(reader, stream, in_order(some)),) for stream, some in sorted(by_stream.items())}, reader=reader)
+    return Reading(
+        parts={stream: (read_stream(reader, stream, in_order(some)),) for stream, some in sorted(by_stream.items())},
+        reader=reader,
+    )
 
 
 __all__ = ["Reader", "Reading", "StreamReading", "in_order", "merge", "read", "read_stream", "reads_like_error", "sealed"]

@@ -20,9 +20,9 @@ MAX_SILENCE_MS = 2_000
 
 HARD_START = re.compile(
     r'^(?:\{"|\S{1,60} \S{1,60} \S{1,60} \[\d|(?:TRACE|DEBUG|INFO|WARN|ERROR|FATAL)\b|\[?\d{4}-\d\d-\d\d[T ]\d\d:\d\d'
-    r'|(?:GET|POST|PUT|PATCH|DELETE|HEAD|OPTIONS) /|\[Nest\]|\[GIN\]'
+    r"|(?:GET|POST|PUT|PATCH|DELETE|HEAD|OPTIONS) /|\[Nest\]|\[GIN\]"
     # indented steps of migration tools, each a record of its own: Django, Sqitch, Laravel, Atlas
-    r'|[ \t]+(?:(?:Una|A)pplying [\w.]+\.\.\.|No migrations to apply|[+-] \S+ \.{2,} |\d{4}_\d\d_\d\d_\d{6}_\w+ \.+ '
+    r"|[ \t]+(?:(?:Una|A)pplying [\w.]+\.\.\.|No migrations to apply|[+-] \S+ \.{2,} |\d{4}_\d\d_\d\d_\d{6}_\w+ \.+ "
     r"|INFO  |ERROR  |-- (?:migrating|ok|error)\b))"
 )
 _SERVER_LOG_DETAIL = re.compile(r"\b(?:DETAIL|HINT|STATEMENT|CONTEXT|QUERY|LOCATION):  ")
@@ -32,7 +32,9 @@ _CONTINUATION = re.compile(
     r"|List of constraint violations:|migrations/$|Node\.js v\d|Error Code *: |SQL State *: |Message *: |Location *: |Line *: |Statement *: |-> "
     r"|Tasks: TOP => |\(See full trace|For further information visit |Environment:$)"
 )
-_PRISMA_MIGRATE_HEAD = re.compile(r"^(?:[^\n]{0,80}\b)?Error: (?:P\d{4}\b|external connector error|Schema engine error)", re.IGNORECASE)
+_PRISMA_MIGRATE_HEAD = re.compile(
+    r"^(?:[^\n]{0,80}\b)?Error: (?:P\d{4}\b|external connector error|Schema engine error)", re.IGNORECASE
+)
 _PRISMA_MIGRATE_BODY = re.compile(
     r"^(?:A migration failed to apply|Migration name: |Database error|Database error code: |ERROR: |DbError |Position|migrate found failed"
     r"|The `|The database schema is not empty|Please |Read more|Context: |Error code|Prisma Migrate could|Original error|Migration `|Error querying"
@@ -56,10 +58,10 @@ class Record:
     """Events that belong together, decoded. `seq` orders records of equal time within their stream."""
 
     events: tuple[Event, ...]
-    payload: Payload                  # of the first event
-    texts: tuple[str, ...]            # each event's decoded text
+    payload: Payload  # of the first event
+    texts: tuple[str, ...]  # each event's decoded text
     seq: int
-    cut: bool = False                 # a bound was reached: the rest became records of their own
+    cut: bool = False  # a bound was reached: the rest became records of their own
 
     @property
     def text(self) -> str:
@@ -79,8 +81,8 @@ class Block:
     payloads: list[Payload] = field(default_factory=list)
     seq: int = 0
     chars: int = 0
-    depth: int = 0                    # brackets that are open at line ends
-    prisma_text: int = 0              # lines of plain text that a Prisma block may still take
+    depth: int = 0  # brackets that are open at line ends
+    prisma_text: int = 0  # lines of plain text that a Prisma block may still take
     traceback: bool = False
     migrate: bool = False
     names: bool = False
@@ -97,7 +99,7 @@ class Block:
     def _note(self, text: str) -> None:
         for line in text.split("\n")[:MAX_EVENTS]:
             stripped = line.rstrip()
-            if _OPENING.search(stripped) and not stripped.startswith(("at ", "    at ")) or stripped.endswith(") {"):
+            if (_OPENING.search(stripped) and not stripped.startswith(("at ", "    at "))) or stripped.endswith(") {"):
                 self.depth += 1
             elif self.depth and stripped.lstrip()[:1] in ("}", "]", ")"):
                 self.depth -= 1
@@ -133,13 +135,18 @@ class Block:
         if self.depth > 0:
             return True
         if self.prisma_text:
-            return _PRISMA_INVOCATION.match(text) is not None or (
-                _PRISMA_CLIENT_HEAD.search(text) is None and _PRISMA_INVOCATION.match(last.split("\n")[-1]) is not None
-            ) or text == "{" or (last.startswith("}") and not _PRISMA_CLIENT_HEAD.search(text))
+            return (
+                _PRISMA_INVOCATION.match(text) is not None
+                or (_PRISMA_CLIENT_HEAD.search(text) is None and _PRISMA_INVOCATION.match(last.split("\n")[-1]) is not None)
+                or text == "{"
+                or (last.startswith("}") and not _PRISMA_CLIENT_HEAD.search(text))
+            )
         if self.migrate and _PRISMA_MIGRATE_BODY.match(text):
             return True
         if self.traceback:
-            return last[:1] in (" ", "\t") and _PYTHON_EXCEPTION.match(text) is not None or _TRACEBACK_HEAD.match(text) is not None
+            return (last[:1] in (" ", "\t") and _PYTHON_EXCEPTION.match(text) is not None) or _TRACEBACK_HEAD.match(
+                text
+            ) is not None
         if self.names and _NAME_LINE.match(text):
             return True
         if self.pydantic and _PYDANTIC_FIELD.match(text) and (last[:1] == " " or _PYDANTIC_HEAD.search(last) is not None):

@@ -17,12 +17,13 @@ from parsers.classify import severity_of
 from parsers.masks import fingerprint, skeleton
 from parsers.model import Access, Category, CauseLink, Evidence, Fact, Finding, Layer, Match, StreamKey
 
-BEFORE_MS = 10_000                   # a cause is printed before its access line, at most this long
-AFTER_MS = 10_000                    # ... or after it: aborted, streamed or timed out requests
-AFTER_QUICK_MS = 100                 # ... or at once after any: two pipes, two loggers
-MERGE_MS = 1_000                     # lines of one request without a key follow each other this closely
-ANSWER_RULE = "http.answer"          # a refusal without a printed cause
+BEFORE_MS = 10_000  # a cause is printed before its access line, at most this long
+AFTER_MS = 10_000  # ... or after it: aborted, streamed or timed out requests
+AFTER_QUICK_MS = 100  # ... or at once after any: two pipes, two loggers
+MERGE_MS = 1_000  # lines of one request without a key follow each other this closely
+ANSWER_RULE = "http.answer"  # a refusal without a printed cause
 _CAUSES = frozenset((Category.VALIDATION, Category.DATABASE, Category.CONNECTION, Category.MIGRATION, Category.STARTUP))
+_REQUEST_CAUSES = (Category.VALIDATION, Category.DATABASE, Category.CONNECTION)
 _LAYER_OF_STATUS = {
     401: Layer.AUTH, 403: Layer.AUTH, 405: Layer.ROUTING, 407: Layer.AUTH, 413: Layer.BODY_PARSER, 415: Layer.BODY_PARSER, 429: Layer.RATE_LIMIT,
 }  # fmt: skip
@@ -47,7 +48,7 @@ class _Group:
     client: str | None = None
     status: int | None = None
     taken: bool = False
-    rivals: bool = False             # more than one refusal could be its own
+    rivals: bool = False  # more than one refusal could be its own
 
     @property
     def keyed(self) -> bool:
@@ -61,7 +62,12 @@ class _Group:
 
 
 def _weight(match: Match) -> tuple[bool, bool, bool, int]:
-    return (match.category in _CAUSES, bool(match.fields), bool(match.code or match.db_code or match.implied_code), match.priority)
+    return (
+        match.category in _CAUSES,
+        bool(match.fields),
+        bool(match.code or match.db_code or match.implied_code),
+        match.priority,
+    )
 
 
 @dataclass(slots=True)
@@ -77,10 +83,10 @@ class _Linker:
     """One pass over the facts of one stream, in order."""
 
     has_access_lines: bool
-    waiting: deque[_Group] = field(default_factory=deque)      # groups without a refusal yet
+    waiting: deque[_Group] = field(default_factory=deque)  # groups without a refusal yet
     by_id: dict[str, _Group] = field(default_factory=dict)
     refusals: list[_Refusal] = field(default_factory=list)
-    bare: deque[_Refusal] = field(default_factory=deque)       # refusals without a cause yet
+    bare: deque[_Refusal] = field(default_factory=deque)  # refusals without a cause yet
     lone: list[_Group] = field(default_factory=list)
     answered_ids: dict[str, _Refusal] = field(default_factory=dict)
 
@@ -221,7 +227,12 @@ class _Linker:
             return False
         for refusal in _near(self.refusals, group.first_ms - MERGE_MS, group.last_ms + MERGE_MS):
             theirs = refusal.group.cause if refusal.group is not None else None
-            if refusal.group is not None and theirs is not None and theirs.system == cause.system and _same_said(refusal.group, group):
+            if (
+                refusal.group is not None
+                and theirs is not None
+                and theirs.system == cause.system
+                and _same_said(refusal.group, group)
+            ):
                 refusal.group.facts.extend(group.facts)
                 return True
         return False
@@ -319,14 +330,13 @@ def _refused_finding(stream: StreamKey, refusal: _Refusal) -> Finding:
     access, group = refusal.access, refusal.group
     cause = group.cause if group is not None else None
     answer = Category.HTTP_5XX if (access.status or 0) >= 500 else Category.HTTP_4XX
-    real = cause is not None and cause.category in _CAUSES and cause.category not in (Category.STARTUP, Category.MIGRATION)
-    category = cause.category if real and cause is not None and cause.category is not None else answer
+    category = cause.category if cause is not None and cause.category in _REQUEST_CAUSES else answer
     layer = _layer(access, group, cause)
     facts = [*(group.facts if group is not None else ()), refusal.fact]
     return _finding(
         stream,
         facts,
-        category=category,
+        category=category or answer,
         cause=cause,
         layer=layer,
         access=access,
@@ -362,7 +372,9 @@ def _lone_finding(stream: StreamKey, group: _Group, has_access_lines: bool) -> F
             return None
     category = cause.category if cause is not None else None
     if category in (None, Category.HTTP_4XX, Category.HTTP_5XX):
-        category = Category.HTTP_5XX if (group.status or (500 if category is Category.HTTP_5XX else 400)) >= 500 else Category.HTTP_4XX
+        category = (
+            Category.HTTP_5XX if (group.status or (500 if category is Category.HTTP_5XX else 400)) >= 500 else Category.HTTP_4XX
+        )
     assert category is not None
     fact = _deciding_fact(group, cause) or group.facts[0]
     return _finding(
@@ -461,9 +473,23 @@ def _said_by_others(group: _Group | None, cause: Match | None) -> _Extra:
         return _Extra()
     others = [m for m in group.matches if m is not cause]
     return _Extra(
-        code=next((m.code for m in others if m.code and cause is not None and m.system == cause.system and m.category is cause.category), None),
+        code=next(
+            (
+                m.code
+                for m in others
+                if m.code and cause is not None and m.system == cause.system and m.category is cause.category
+            ),
+            None,
+        ),
         db_code=next((m.db_code for m in others if m.db_code), None)
-        or next((m.code for m in others if m.category is Category.DATABASE and m.code and cause is not None and m.system != cause.system), None),
+        or next(
+            (
+                m.code
+                for m in others
+                if m.category is Category.DATABASE and m.code and cause is not None and m.system != cause.system
+            ),
+            None,
+        ),
         fields=next((m.fields for m in others if m.fields), ()),
         table=next((m.table for m in others if m.table), None),
     )

@@ -18,8 +18,8 @@ from enum import StrEnum
 from functools import cached_property
 from importlib.resources import files
 from pathlib import Path
-from re import _constants as sre  # the parsed form of a pattern; CPython's own, stable since 3.11
-from re import _parser as sre_parser
+from re import _constants as sre  # type: ignore[attr-defined]  # the parsed form of a pattern; CPython's own, stable since 3.11
+from re import _parser as sre_parser  # type: ignore[attr-defined]
 from typing import Any, TypeVar
 
 from parsers.errors import PackError
@@ -29,17 +29,39 @@ EXTRACT_MAX_CHARS = 16_384
 """A rule's pattern sees at most this much of a record: its first and its last half of it."""
 
 GROUPS = frozenset(
-    "code db_code migration count exit_code field table column constraint method path status request_id client message "
-    "argument model level".split()
+    (
+        "code db_code migration count exit_code field table column constraint method path status request_id client message "
+        "argument model level"
+    ).split()
 )
 _RULE_KEYS = frozenset(
-    "id title category system tool pattern patterns code db_code implied_code layer severity outcome status mark extract "
-    "unless requires in_run priority why next wrong_when references match no_match todo_match stage literals dependency "
-    "fields framework opening code_map".split()
+    (
+        "id title category system tool pattern patterns code db_code implied_code layer severity outcome status mark extract "
+        "unless requires in_run priority why next wrong_when references match no_match todo_match stage literals dependency "
+        "fields framework opening code_map"
+    ).split()
 )
-_PACK_KEYS = frozenset("name title system tool success all_or_nothing status references versions rule opener remedy".split())
+_PACK_KEYS = frozenset(
+    [
+        "name",
+        "title",
+        "system",
+        "tool",
+        "success",
+        "all_or_nothing",
+        "status",
+        "references",
+        "versions",
+        "rule",
+        "opener",
+        "remedy",
+    ]
+)
 _EXAMPLE_KEYS = frozenset(
-    "text events code db_code implied_code fields migration status method route outcome layer category mark count exit_code table system".split()
+    (
+        "text events code db_code implied_code fields migration status method route outcome layer category mark count "
+        "exit_code table system"
+    ).split()
 )
 _E = TypeVar("_E", bound=StrEnum)
 _FORBIDDEN = re.compile(r"\(\?(?:[=!>]|<[=!])|\(\?P=|[*+?}]\+|(?<!\\)\\[1-9]")
@@ -71,7 +93,7 @@ class Rule:
     code: str | None
     db_code: str | None
     implied_code: str | None
-    code_map: Mapping[str, str]       # captured code -> implied_code
+    code_map: Mapping[str, str]  # captured code -> implied_code
     layer: Layer | None
     severity: Severity | None
     outcome: Outcome | None
@@ -81,15 +103,15 @@ class Rule:
     extract: tuple[str, ...]
     unless_texts: tuple[str, ...]
     requires_texts: tuple[str, ...]
-    in_run: bool | None               # True: only inside an open migration run; False: only outside; None: anywhere
-    dependency: bool                  # the record quotes another server's answer: no finding of ours
+    in_run: bool | None  # True: only inside an open migration run; False: only outside; None: anywhere
+    dependency: bool  # the record quotes another server's answer: no finding of ours
     framework: bool
     priority: int
     why: str
     next: str
     wrong_when: str
     references: tuple[str, ...]
-    status_of_facts: str              # measured | documented
+    status_of_facts: str  # measured | documented
     examples: tuple[Example, ...]
     counter_examples: tuple[Example, ...]
     todo_examples: tuple[Example, ...]
@@ -141,12 +163,12 @@ class Pack:
     title: str
     system: str | None
     tool: str | None
-    success: str | None               # printed | silent; None: not a migration tool
+    success: str | None  # printed | silent; None: not a migration tool
     all_or_nothing: bool
     status: str
     references: tuple[str, ...]
     versions: str
-    openers: tuple[str, ...]          # patterns of lines that begin a record of several events
+    openers: tuple[str, ...]  # patterns of lines that begin a record of several events
     rules: tuple[Rule, ...]
     source: str
 
@@ -264,7 +286,9 @@ def _sources(extra: Sequence[str | Path]) -> list[tuple[str, str]]:
 
 def rules_to_plain(rules: RuleSet) -> dict[str, Any]:
     """Loaded packs as plain JSON values, with what was derived from them. For a cache; `rules_from_plain` reads it back."""
-    return {"packs": [_plain(pack) | {"rules": [_plain(r) | {"literals": r.literals} for r in pack.rules]} for pack in rules.packs]}
+    return {
+        "packs": [_plain(pack) | {"rules": [_plain(r) | {"literals": r.literals} for r in pack.rules]} for pack in rules.packs]
+    }
 
 
 def _plain(noun: Pack | Rule) -> dict[str, Any]:
@@ -356,7 +380,7 @@ def parse_pack(text: str, source: str) -> Pack:
 
 
 def _refuse_unknown(entry: Mapping[str, Any], known: frozenset[str], source: str, what: str) -> None:
-    from difflib import get_close_matches  # noqa: PLC0415  only when something is wrong
+    from difflib import get_close_matches
 
     for key in entry:
         if key not in known:
@@ -465,8 +489,11 @@ def required_literals(pattern: str, *, shortest: int = 3) -> tuple[str, ...]:
 
 
 _COMMON = frozenset(
-    "error errors errno rror rror: code codes message failed failure fail invalid name exception sqlstate missing int too fatal validation info warn "
-    "could not could the for with and not from type value null path status field state nvironment required column table at line".split()
+    (
+        "error errors errno rror rror: code codes message failed failure fail invalid name exception sqlstate missing int "
+        "too fatal validation info warn could not could the for with and not from type value null path status field state "
+        "nvironment required column table at line"
+    ).split()
 )
 """Words that stand in most error lines: a rule that could only be told by them would be tried on all of them."""
 

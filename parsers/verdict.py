@@ -37,7 +37,7 @@ from parsers.model import (
 SETTLE_MS = 5 * 60_000
 MIN_REQUESTS = 20
 CRASHES = 2
-MOSTLY = 0.4                         # a route whose answers are refusals to this share does not do its work
+MOSTLY = 0.4  # a route whose answers are refusals to this share does not do its work
 _REFUSING = frozenset((Layer.VALIDATION, Layer.BUSINESS_RULE, Layer.CONTROLLER, Layer.ORM, Layer.DATABASE, Layer.UNHANDLED))
 _OURS = frozenset((Layer.ORM, Layer.DATABASE, Layer.UNHANDLED))
 _JUDGED_CONTROLLERS = ("ECS", "")
@@ -56,8 +56,8 @@ class JudgeSettings:
     settle_ms: int = SETTLE_MS
     persistent_requests: int = 5
     persistent_share: float = 0.1
-    fixes: tuple[str, ...] = ()          # fingerprints that this deployment claims to have fixed
-    expect: tuple[str, ...] = ()         # "POST /api/v1/clinical-notes 201"
+    fixes: tuple[str, ...] = ()  # fingerprints that this deployment claims to have fixed
+    expect: tuple[str, ...] = ()  # "POST /api/v1/clinical-notes 201"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,7 +92,13 @@ class _Judgement:
         finding_id, run_id = more.pop("finding_id", None), more.pop("run_id", None)
         numbers = {key: value for key, value in more.items() if isinstance(value, int | float | str) or value is None}
         self.reasons.append(
-            Reason(code=code, text=text, finding_id=finding_id if isinstance(finding_id, str) else None, run_id=run_id if isinstance(run_id, str) else None, numbers=numbers)
+            Reason(
+                code=code,
+                text=text,
+                finding_id=finding_id if isinstance(finding_id, str) else None,
+                run_id=run_id if isinstance(run_id, str) else None,
+                numbers=numbers,
+            )
         )
 
 
@@ -130,7 +136,7 @@ def split_by_deployment(
     for items in (findings, runs, counts, coverage):
         pool: defaultdict[str | None, list[object]] = defaultdict(list)
         for item in items:
-            pool[of_stream.get(item.stream)].append(item)  # type: ignore[attr-defined]
+            pool[of_stream.get(item.stream)].append(item)
         pools.append(pool)
     own = own_tasks(facts, runs) if facts is not None else {}
     return [
@@ -141,7 +147,9 @@ def split_by_deployment(
             runs=tuple(pools[1][one.deployment_id]),  # type: ignore[arg-type]
             counts=tuple(pools[2][one.deployment_id]),  # type: ignore[arg-type]
             coverage=tuple(pools[3][one.deployment_id]),  # type: ignore[arg-type]
-            attributions=tuple(a for a in attributions.values() if a.deployment_id == one.deployment_id or one.deployment_id in a.candidates),
+            attributions=tuple(
+                a for a in attributions.values() if a.deployment_id == one.deployment_id or one.deployment_id in a.candidates
+            ),
             own_run=own.get(one.deployment_id),
         )
         for one in deployments
@@ -176,7 +184,8 @@ _RANK = {
     for number, code in enumerate(
         (
             ReasonCode.MIGRATION_FAILED_CONTINUED, ReasonCode.MIGRATION_FAILED, ReasonCode.NEVER_RAN, ReasonCode.CRASH_LOOP, ReasonCode.ROLLED_BACK,
-            ReasonCode.WRONG_REVISION, ReasonCode.STARTUP_FAILED, ReasonCode.MIGRATION_STUCK, ReasonCode.MIGRATION_PENDING, ReasonCode.MIGRATION_SUSPECT,
+            ReasonCode.WRONG_REVISION, ReasonCode.STARTUP_FAILED, ReasonCode.MIGRATION_STUCK, ReasonCode.MIGRATION_PENDING,
+            ReasonCode.MIGRATION_SUSPECT,
             ReasonCode.FIX_NOT_EFFECTIVE, ReasonCode.STILL_FAILING, ReasonCode.NEW_FAILURE, ReasonCode.WORSE_RATE, ReasonCode.CONTRADICTION,
             ReasonCode.LOGS_MISSING, ReasonCode.MIGRATION_NOT_SEEN, ReasonCode.MIGRATION_UNPROVEN, ReasonCode.IN_PROGRESS, ReasonCode.NOT_SETTLED,
             ReasonCode.UNATTRIBUTED, ReasonCode.LINES_MAY_BE_LOST, ReasonCode.TOO_FEW_REQUESTS, ReasonCode.CONTROLLER_NOT_JUDGED,
@@ -219,7 +228,11 @@ def _target_runs(work: _Judgement, part: Evidence) -> None:
 
 
 def _crashed(tasks: Iterable[DeploymentTask]) -> list[DeploymentTask]:
-    return [t for t in tasks if t.exit_code not in (None, 0, 143) and not (t.ready and t.exit_code == 137 and t.stopped_reason is None)]
+    return [
+        t
+        for t in tasks
+        if t.exit_code not in (None, 0, 143) and not (t.ready and t.exit_code == 137 and t.stopped_reason is None)
+    ]
 
 
 def _start_up(work: _Judgement, part: Evidence, earlier: Sequence[Evidence], settings: JudgeSettings) -> None:
@@ -243,7 +256,12 @@ def _cured(tasks: Sequence[DeploymentTask]) -> bool:
     """A later task of the same deployment proved its migration: the earlier failure was of that moment (the database was away)."""
     good = [t for t in tasks if t.migration_outcome in (Outcome.APPLIED, Outcome.NOTHING_TO_DO)]
     bad = [t for t in tasks if t.migration_outcome in (Outcome.FAILED, Outcome.NEVER_RAN)]
-    return bool(good) and bool(bad) and max(t.started_ms or 0 for t in good) > max(t.started_ms or 0 for t in bad) and not any(t.application_continued and t.ready for t in bad)
+    return (
+        bool(good)
+        and bool(bad)
+        and max(t.started_ms or 0 for t in good) > max(t.started_ms or 0 for t in bad)
+        and not any(t.application_continued and t.ready for t in bad)
+    )
 
 
 def _run_of(part: Evidence, task: DeploymentTask) -> MigrationRun | None:
@@ -256,7 +274,9 @@ def _finding_of(part: Evidence, run: MigrationRun | None) -> Finding | None:
 
 def _migration_failed(work: _Judgement, part: Evidence, failures: Sequence[DeploymentTask]) -> None:
     """The worst that matters first: a task that runs on although its migration failed, before one that never came up."""
-    ordered = sorted(failures, key=lambda t: (not (t.application_continued and t.ready), not t.application_continued, -(t.started_ms or 0)))
+    ordered = sorted(
+        failures, key=lambda t: (not (t.application_continued and t.ready), not t.application_continued, -(t.started_ms or 0))
+    )
     worst = ordered[0]
     codes = ", ".join(dict.fromkeys(t.error_code or "no code" for t in ordered))
     same: defaultdict[tuple[object, ...], list[DeploymentTask]] = defaultdict(list)
@@ -279,7 +299,11 @@ def _migration_failed(work: _Judgement, part: Evidence, failures: Sequence[Deplo
             tasks=len(failures) if number == 0 else None,
         )
     state = "failed and was masked" if worst.application_continued else "failed"
-    work.check(CheckId.START_UP, VerdictValue.FAIL, f"the migration {state} on {len(failures)} of {len(part.deployment.tasks)} task(s): {codes}")
+    work.check(
+        CheckId.START_UP,
+        VerdictValue.FAIL,
+        f"the migration {state} on {len(failures)} of {len(part.deployment.tasks)} task(s): {codes}",
+    )
 
 
 def _failure_code(task: DeploymentTask) -> ReasonCode:
@@ -295,7 +319,11 @@ def _failure_text(tasks: Sequence[DeploymentTask], run: MigrationRun | None) -> 
         said = f"{task.error_code}: {said}" if said else task.error_code
     verb = "the migration never ran" if task.migration_outcome is Outcome.NEVER_RAN else "the migration failed"
     where = f"task {task.task_id}" if len(tasks) == 1 else f"tasks {', '.join(t.task_id for t in tasks)}"
-    fate = "; the application continued and listens" if task.ready else "; the start script continued, the application never listened"
+    fate = (
+        "; the application continued and listens"
+        if task.ready
+        else "; the start script continued, the application never listened"
+    )
     return f"{verb} on {where}: {said or 'no reason printed'}{fate if task.application_continued else ''}"
 
 
@@ -306,7 +334,9 @@ def _clean(text: str) -> str:
 def _own_task_failed(work: _Judgement, part: Evidence, run: MigrationRun) -> None:
     finding = _finding_of(part, run)
     text = f"the one-off migration task {run.stream.task_id} failed: {run.error_code or run.text or 'exit code ' + str(run.exit_code)}"
-    work.reason(ReasonCode.MIGRATION_FAILED, text, finding_id=finding.id if finding else None, run_id=run.id, task_id=run.stream.task_id)
+    work.reason(
+        ReasonCode.MIGRATION_FAILED, text, finding_id=finding.id if finding else None, run_id=run.id, task_id=run.stream.task_id
+    )
     work.check(CheckId.START_UP, VerdictValue.FAIL, text)
 
 
@@ -337,15 +367,19 @@ def _not_failed(work: _Judgement, part: Evidence, earlier: Sequence[Evidence], s
         work.reason(ReasonCode.MIGRATION_SUSPECT, suspect)
         work.check(CheckId.START_UP, VerdictValue.INCONCLUSIVE, suspect)
         return
-    for task, outcome, confidence in doubtful:
-        _doubt(work, part, earlier, task, outcome, confidence)
+    for task, outcome, _ in doubtful:
+        _doubt(work, part, earlier, task, outcome)
     bad = any(outcome in (Outcome.PENDING, Outcome.ROLLED_BACK, Outcome.STUCK, Outcome.DRIFT) for _, outcome, _ in doubtful)
     listed = ", ".join(f"{o.replace('_', ' ')} on task {t.task_id}" for t, o, _ in doubtful[:4])
     work.check(CheckId.START_UP, VerdictValue.FAIL if bad else VerdictValue.INCONCLUSIVE, f"migrations: {listed}")
 
 
 def _proven(outcome: Outcome, confidence: Confidence) -> bool:
-    return outcome in (Outcome.APPLIED, Outcome.NOTHING_TO_DO) and confidence in (Confidence.EXACT, Confidence.STRONG, Confidence.INFERRED)
+    return outcome in (Outcome.APPLIED, Outcome.NOTHING_TO_DO) and confidence in (
+        Confidence.EXACT,
+        Confidence.STRONG,
+        Confidence.INFERRED,
+    )
 
 
 def _expected(part: Evidence, earlier: Sequence[Evidence], settings: JudgeSettings) -> str:
@@ -359,7 +393,11 @@ def _expected(part: Evidence, earlier: Sequence[Evidence], settings: JudgeSettin
 
 def _task_outcome(part: Evidence, task: DeploymentTask, expectation: str) -> tuple[Outcome, Confidence]:
     if expectation == "own_task":
-        return (part.own_run.outcome, part.own_run.confidence) if part.own_run is not None else (Outcome.NOT_SEEN, Confidence.UNKNOWN)
+        return (
+            (part.own_run.outcome, part.own_run.confidence)
+            if part.own_run is not None
+            else (Outcome.NOT_SEEN, Confidence.UNKNOWN)
+        )
     run = _run_of(part, task)
     return (task.migration_outcome, run.confidence) if run is not None else (Outcome.NOT_SEEN, Confidence.UNKNOWN)
 
@@ -373,26 +411,32 @@ def _ready_only(work: _Judgement, part: Evidence, logged: Sequence[DeploymentTas
 
 def _never_listened(work: _Judgement, unready: Sequence[DeploymentTask]) -> None:
     dead = [t for t in unready if t.exit_code not in (None, 0)]
-    text = f"task {unready[0].task_id} never said that it listens" + (f" and ended with exit code {dead[0].exit_code}" if dead else "")
+    text = f"task {unready[0].task_id} never said that it listens" + (
+        f" and ended with exit code {dead[0].exit_code}" if dead else ""
+    )
     work.reason(ReasonCode.STARTUP_FAILED, text, task_id=unready[0].task_id)
     work.check(CheckId.START_UP, VerdictValue.FAIL if dead else VerdictValue.INCONCLUSIVE, text)
 
 
-def _doubt(
-    work: _Judgement, part: Evidence, earlier: Sequence[Evidence], task: DeploymentTask, outcome: Outcome, confidence: Confidence
-) -> None:
+def _doubt(work: _Judgement, part: Evidence, earlier: Sequence[Evidence], task: DeploymentTask, outcome: Outcome) -> None:
     where = f"task {task.task_id}"
     texts = {
         Outcome.PENDING: (ReasonCode.MIGRATION_PENDING, f"{where}: migrations are pending and were not applied"),
         Outcome.ROLLED_BACK: (ReasonCode.MIGRATION_FAILED, f"{where}: migrations were rolled back"),
         Outcome.STUCK: (ReasonCode.MIGRATION_STUCK, f"{where}: the migration waits for a lock"),
         Outcome.DRIFT: (ReasonCode.CONTRADICTION, f"{where}: the tool reports that schema and migrations differ"),
-        Outcome.RESOLVED: (ReasonCode.MIGRATION_SUSPECT, f"{where}: a migration was marked by hand; nothing shows that its SQL ran"),
+        Outcome.RESOLVED: (
+            ReasonCode.MIGRATION_SUSPECT,
+            f"{where}: a migration was marked by hand; nothing shows that its SQL ran",
+        ),
         Outcome.RUNNING: (ReasonCode.MIGRATION_UNPROVEN, f"{where}: the migration began and no result is in the log"),
         Outcome.UNKNOWN: (ReasonCode.MIGRATION_UNPROVEN, f"{where}: the log does not say how the migration ended"),
         Outcome.NOT_SEEN: (ReasonCode.MIGRATION_NOT_SEEN, f"{where}: a migration is expected at start and none is in the log"),
     }
-    code, text = texts.get(outcome, (ReasonCode.MIGRATION_UNPROVEN, f"{where}: {outcome.replace('_', ' ')}, but nothing proves that the tool ended well"))
+    code, text = texts.get(
+        outcome,
+        (ReasonCode.MIGRATION_UNPROVEN, f"{where}: {outcome.replace('_', ' ')}, but nothing proves that the tool ended well"),
+    )
     suspect = _suspect(part, earlier)
     if suspect is not None and outcome in (Outcome.RESOLVED, Outcome.UNKNOWN, Outcome.NOT_SEEN):
         code, text = ReasonCode.MIGRATION_SUSPECT, suspect
@@ -430,18 +474,27 @@ def _new_or_worse(work: _Judgement, part: Evidence, earlier: Sequence[Evidence],
     for group in new:
         covered = any((r.method, r.route) == (group[0].method, group[0].route) for r in failing)
         if not covered:
-            work.reason(ReasonCode.NEW_FAILURE, f"new: {group[0].title} ({len(group)} request(s))", finding_id=group[0].id, requests=len(group))
+            work.reason(
+                ReasonCode.NEW_FAILURE,
+                f"new: {group[0].title} ({len(group)} request(s))",
+                finding_id=group[0].id,
+                requests=len(group),
+            )
     ours = [route for route in failing if route.ours]
     if failing:
         worst = (ours or failing)[0]
         result = VerdictValue.FAIL if ours or new else VerdictValue.INCONCLUSIVE
         work.check(CheckId.NEW_OR_WORSE, result, f"{worst.method} {worst.route}: {worst.refused} of {worst.answered} refused")
         if result is VerdictValue.INCONCLUSIVE:
-            work.needed.append(f"a word on {worst.method} {worst.route}: is it meant to refuse these requests? (--expect '{worst.method} {worst.route} 201')")
+            work.needed.append(
+                f"a word on {worst.method} {worst.route}: is it meant to refuse these requests? (--expect '{worst.method} {worst.route} 201')"
+            )
     elif new:
         work.check(CheckId.NEW_OR_WORSE, VerdictValue.FAIL, f"{len(new)} new kind(s) of failure")
     elif not earlier:
-        work.check(CheckId.NEW_OR_WORSE, VerdictValue.PASS, "no earlier deployment to compare with; no route is persistently refused")
+        work.check(
+            CheckId.NEW_OR_WORSE, VerdictValue.PASS, "no earlier deployment to compare with; no route is persistently refused"
+        )
     else:
         work.check(CheckId.NEW_OR_WORSE, VerdictValue.PASS, "no new kind of failure and no route persistently refused")
 
@@ -450,7 +503,11 @@ def _new_kinds(part: Evidence, known: set[str]) -> list[list[Finding]]:
     """Kinds at error level that are new, with at least two requests (one when critical)."""
     groups: defaultdict[str, list[Finding]] = defaultdict(list)
     for finding in part.findings:
-        if finding.fingerprint not in known and finding.category is not Category.MIGRATION and finding.severity in (Severity.ERROR, Severity.CRITICAL):
+        if (
+            finding.fingerprint not in known
+            and finding.category is not Category.MIGRATION
+            and finding.severity in (Severity.ERROR, Severity.CRITICAL)
+        ):
             groups[finding.fingerprint].append(finding)
     return [g for g in groups.values() if len(g) >= 2 or g[0].severity is Severity.CRITICAL]
 
@@ -463,12 +520,12 @@ class FailingRoute:
     route: str
     layer: Layer
     fields: tuple[str, ...]
-    requests: int                     # refused by that layer
-    refused: int                      # refused by any of the layers that speak of our code
+    requests: int  # refused by that layer
+    refused: int  # refused by any of the layers that speak of our code
     answered: int
     example: Finding
     text: str
-    ours: bool                        # refused by our own layers under the schema, not by one that judges the client's input
+    ours: bool  # refused by our own layers under the schema, not by one that judges the client's input
 
 
 def failing_routes(part: Evidence, settings: JudgeSettings) -> list[FailingRoute]:
@@ -512,13 +569,25 @@ def _failing_route(key: tuple[str, str], some: Sequence[Finding], answered: int,
     example = next((f for f in reversed(mine) if f.fields), mine[-1])
     codes = Counter(c for f in mine for c in (f.code, f.db_code) if c)
     said = f" ({', '.join(code for code, _ in codes.most_common(2))})" if codes else ""
-    rest = ", ".join(f"{n} by {_LAYER_WORDS.get(other, str(other))}" for other, n in by_layer.most_common() if other is not None and other is not layer)
+    rest = ", ".join(
+        f"{n} by {_LAYER_WORDS.get(other, str(other))}"
+        for other, n in by_layer.most_common()
+        if other is not None and other is not layer
+    )
     text = (
         f"{key[0]} {key[1]} is refused by {_LAYER_WORDS.get(layer, str(layer))}{said}: {', '.join(fields) or 'no field named'}"
         f" — {requests} of {answered or 'unknown'} request(s){'; also ' + rest if rest else ''}"
     )
     return FailingRoute(
-        method=key[0], route=key[1], layer=layer, fields=fields, requests=requests, refused=len(some), answered=answered, example=example, text=text,
+        method=key[0],
+        route=key[1],
+        layer=layer,
+        fields=fields,
+        requests=requests,
+        refused=len(some),
+        answered=answered,
+        example=example,
+        text=text,
         ours=ours,
     )
 
@@ -530,7 +599,12 @@ def _fix_effective(work: _Judgement, part: Evidence, settings: JudgeSettings) ->
         return
     still = [f for f in part.findings if f.fingerprint in settings.fixes]
     if still:
-        work.reason(ReasonCode.FIX_NOT_EFFECTIVE, f"fix not effective: {still[-1].title} ({len(still)} request(s))", finding_id=still[-1].id, requests=len(still))
+        work.reason(
+            ReasonCode.FIX_NOT_EFFECTIVE,
+            f"fix not effective: {still[-1].title} ({len(still)} request(s))",
+            finding_id=still[-1].id,
+            requests=len(still),
+        )
         work.check(CheckId.FIX_EFFECTIVE, VerdictValue.FAIL, f"{len(still)} request(s) still fail that way")
         return
     results = [_expectation(work, part, text, settings) for text in settings.expect]
@@ -547,12 +621,15 @@ def _expectation(work: _Judgement, part: Evidence, text: str, settings: JudgeSet
     method, _, rest = text.strip().partition(" ")
     route, _, status = rest.strip().rpartition(" ")
     good = sum(c.count for c in part.counts if (c.method, c.route, str(c.status)) == (method, route, status))
-    refused = [f for f in part.findings if f.method == method and f.route == route and f.layer in _REFUSING and (f.status or 0) >= 400]
+    refused = [
+        f for f in part.findings if f.method == method and f.route == route and f.layer in _REFUSING and (f.status or 0) >= 400
+    ]
     total = sum(c.count for c in part.counts if (c.method, c.route) == (method, route))
     if len(refused) >= 2 and total and len(refused) / total >= settings.persistent_share / 2:
         work.reason(
             ReasonCode.FIX_NOT_EFFECTIVE,
-            f"fix not effective: {method} {route} answered {status} {good} time(s) and was refused {len(refused)} time(s), now by {_LAYER_WORDS.get(refused[-1].layer or Layer.UNKNOWN, 'an unknown layer')}",
+            f"fix not effective: {method} {route} answered {status} {good} time(s) and was refused {len(refused)} time(s), "
+            f"now by {_LAYER_WORDS.get(refused[-1].layer or Layer.UNKNOWN, 'an unknown layer')}",
             finding_id=refused[-1].id, requests=len(refused), answered=total,
         )  # fmt: skip
         return VerdictValue.FAIL
@@ -596,7 +673,11 @@ def _enough_evidence(work: _Judgement, part: Evidence, as_of_ms: int, settings: 
     has_access = any(c.has_access_lines for c in part.coverage)
     if part.streams and has_access and part.answered < settings.min_requests:
         missing = settings.min_requests - part.answered
-        work.reason(ReasonCode.TOO_FEW_REQUESTS, f"{part.answered} answered request(s); {settings.min_requests} are needed to judge", requests=part.answered)
+        work.reason(
+            ReasonCode.TOO_FEW_REQUESTS,
+            f"{part.answered} answered request(s); {settings.min_requests} are needed to judge",
+            requests=part.answered,
+        )
         work.needed.append(f"{missing} more request(s)")
         result = VerdictValue.INCONCLUSIVE
     elif part.streams and not has_access:

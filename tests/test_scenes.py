@@ -66,7 +66,11 @@ def test_a_scene_is_judged_as_expected(scene: str) -> None:
     verdicts = {v.deployment_id: v for v in judgement.verdicts}
 
     deployments = [
-        {"revision": d.revision, "verdict": str(verdicts[d.deployment_id].verdict), "reasons": sorted({str(r.code) for r in verdicts[d.deployment_id].reasons})}
+        {
+            "revision": d.revision,
+            "verdict": str(verdicts[d.deployment_id].verdict),
+            "reasons": sorted({str(r.code) for r in verdicts[d.deployment_id].reasons}),
+        }
         for d in judgement.deployments
     ]
     tasks = [

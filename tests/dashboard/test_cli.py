@@ -18,12 +18,14 @@ SAMPLES = REPOSITORY / "sample_logs"
 STORY = str(SAMPLES / "founding-story")
 
 FINDING_KEYS = (
-    "schema_version kind id rule_id category system code db_code implied_code severity outcome layer status aborted method route path fields title "
-    "evidence fingerprint log_group log_stream task_id timestamp event_ids request_id client cause_link run_id"
+    "schema_version kind id rule_id category system code db_code implied_code severity outcome layer status aborted "
+    "method route path fields title evidence fingerprint log_group log_stream task_id timestamp event_ids request_id "
+    "client cause_link run_id"
 ).split()
 RUN_KEYS = (
-    "schema_version kind id tool outcome confidence error_code implied_code db_code migrations_found applied_count applied failed_migration exit_code "
-    "application_continued log_group log_stream task_id started_at ended_at event_ids transcript"
+    "schema_version kind id tool outcome confidence error_code implied_code db_code migrations_found applied_count "
+    "applied failed_migration exit_code application_continued log_group log_stream task_id started_at ended_at event_ids "
+    "transcript"
 ).split()
 
 
@@ -67,7 +69,9 @@ def test_verify_exits_with_the_verdict(capsys: pytest.CaptureFixture[str]) -> No
 
     assert main(["verify", "--from", STORY, "--task-definition", ":50"]) == 1
     assert main(["verify", "--from", STORY, "--task-definition", ":50", "--dry-run"]) == 0
-    assert main(["verify", "--from", STORY, "--task-definition", "mentalspace-backend-prod:50", "--at", "2025-11-19T02:57:30Z"]) == 3
+    assert (
+        main(["verify", "--from", STORY, "--task-definition", "mentalspace-backend-prod:50", "--at", "2025-11-19T02:57:30Z"]) == 3
+    )
     assert main(["verify", "--from", STORY, "--commit", "c3a7950", "--at", "2025-11-19T02:57:30Z", "--inconclusive", "fail"]) == 1
     assert main(["verify", "--from", cut]) in (1, 3)
     assert "✖ FAIL" in capsys.readouterr().out
@@ -182,7 +186,11 @@ def test_help_and_small_inputs_import_nothing_heavy() -> None:
         "sys.exit(','.join({'pandas','polars','hyperscan','streamlit','boto3','plotly','rich'} & set(sys.modules)))"
     )
     done = subprocess.run(
-        [sys.executable, "-c", code, str(SAMPLES / "crash-loop" / "billing.jsonl")], capture_output=True, text=True, cwd=REPOSITORY, check=False
+        [sys.executable, "-c", code, str(SAMPLES / "crash-loop" / "billing.jsonl")],
+        capture_output=True,
+        text=True,
+        cwd=REPOSITORY,
+        check=False,
     )
 
     assert done.stderr.strip() == ""
@@ -191,7 +199,12 @@ def test_help_and_small_inputs_import_nothing_heavy() -> None:
 def test_a_closed_pipe_is_no_error() -> None:
     """`triage rules | head -1` ends quietly."""
     done = subprocess.run(
-        f"{sys.executable} -m dashboard.cli rules | head -1", shell=True, capture_output=True, text=True, cwd=REPOSITORY, check=False  # noqa: S602
+        f"{sys.executable} -m dashboard.cli rules | head -1",
+        shell=True,
+        capture_output=True,
+        text=True,
+        cwd=REPOSITORY,
+        check=False,
     )
 
     assert done.stderr == ""

@@ -73,13 +73,26 @@ def ecs(service: str, deployments: list[dict[str, Any]], tasks: list[dict[str, A
             "createdAt": iso(one["started"] - 6_000),
             "startedAt": iso(one["started"]),
             **({"finishedAt": iso(one["finished"])} if one.get("finished") else {}),
-            "targetServiceRevision": {"arn": revision_arn(one["revision"]), "requestedTaskCount": 1, "runningTaskCount": 1, "pendingTaskCount": 0},
+            "targetServiceRevision": {
+                "arn": revision_arn(one["revision"]),
+                "requestedTaskCount": 1,
+                "runningTaskCount": 1,
+                "pendingTaskCount": 0,
+            },
             "status": one["status"],
             "deploymentCircuitBreaker": {"status": "MONITORING", "failureCount": one.get("failed", 0), "threshold": 10},
         }
 
     def task(one: dict[str, Any]) -> dict[str, Any]:
-        stopped = {"stoppedAt": iso(one["stopped"]), "stopCode": one.get("stop_code", "EssentialContainerExited"), "stoppedReason": one["reason"]} if one.get("stopped") else {}
+        stopped = (
+            {
+                "stoppedAt": iso(one["stopped"]),
+                "stopCode": one.get("stop_code", "EssentialContainerExited"),
+                "stoppedReason": one["reason"],
+            }
+            if one.get("stopped")
+            else {}
+        )
         return {
             "taskArn": arn("task", f"{CLUSTER}/{one['id']}"),
             "taskDefinitionArn": definition(one["revision"]),
@@ -89,7 +102,13 @@ def ecs(service: str, deployments: list[dict[str, Any]], tasks: list[dict[str, A
             "createdAt": iso(one["started"] - 9_000),
             "startedAt": iso(one["started"] - 1_000),
             "lastStatus": "STOPPED" if stopped else "RUNNING",
-            "containers": [{"name": service, "lastStatus": "STOPPED" if stopped else "RUNNING", **({"exitCode": one["exit"]} if stopped else {})}],
+            "containers": [
+                {
+                    "name": service,
+                    "lastStatus": "STOPPED" if stopped else "RUNNING",
+                    **({"exitCode": one["exit"]} if stopped else {}),
+                }
+            ],
             **stopped,
         }
 
@@ -105,7 +124,9 @@ def ecs(service: str, deployments: list[dict[str, Any]], tasks: list[dict[str, A
                     "serviceArn": service_arn,
                     "clusterArn": cluster_arn,
                     "taskDefinition": definition(d["revision"]),
-                    "containerImages": [{"containerName": service, "image": f"{ACCOUNT}.dkr.ecr.{REGION}.amazonaws.com/{service}:{d['commit']}"}],
+                    "containerImages": [
+                        {"containerName": service, "image": f"{ACCOUNT}.dkr.ecr.{REGION}.amazonaws.com/{service}:{d['commit']}"}
+                    ],
                     "createdAt": iso(d["started"] - 8_000),
                 }
                 for d in deployments
@@ -125,7 +146,11 @@ def ecs(service: str, deployments: list[dict[str, Any]], tasks: list[dict[str, A
                             "environment": [{"name": "GIT_SHA", "value": commit}],
                             "logConfiguration": {
                                 "logDriver": "awslogs",
-                                "options": {"awslogs-group": f"/ecs/{service}", "awslogs-region": REGION, "awslogs-stream-prefix": "ecs"},
+                                "options": {
+                                    "awslogs-group": f"/ecs/{service}",
+                                    "awslogs-region": REGION,
+                                    "awslogs-stream-prefix": "ecs",
+                                },
                             },
                         }
                     ],
@@ -146,13 +171,20 @@ def founding_story(lab: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     for revision in range(46, 51):
         raw = (lab / "seed-story" / f"td{revision}.jsonl").read_bytes()
-        with (folder / f"td{revision}.jsonl.gz").open("wb") as out, gzip.GzipFile(fileobj=out, mode="wb", mtime=0, filename="") as packed:
+        with (
+            (folder / f"td{revision}.jsonl.gz").open("wb") as out,
+            gzip.GzipFile(fileobj=out, mode="wb", mtime=0, filename="") as packed,
+        ):
             packed.write(raw)
     shutil.copyfile(lab / "seed-story" / "ecs.json", folder / "ecs.json")
     (folder / "ecs.json").chmod(0o644)
 
 
-TASK_A, TASK_B, TASK_C = "0f3c9a51d7e24b6892aa4d1c5be07f31", "5b81e6d09c7f4e12a3d84f60b2c97a15", "9d27f4c1b06a4f3e8e15c7a2d4903b68"
+TASK_A, TASK_B, TASK_C = (
+    "0f3c9a51d7e24b6892aa4d1c5be07f31",
+    "5b81e6d09c7f4e12a3d84f60b2c97a15",
+    "9d27f4c1b06a4f3e8e15c7a2d4903b68",
+)
 
 
 def migrated_cleanly(lab: Path) -> None:
@@ -160,7 +192,17 @@ def migrated_cleanly(lab: Path) -> None:
     start, end = events[0]["timestamp"], events[-1]["timestamp"]
     write("migrated-cleanly", "orders.jsonl", retold(events, group="/ecs/orders", container="orders", task=TASK_A))
     deployments = [{"revision": 7, "commit": "4be1f02", "started": start - 20_000, "finished": end, "status": "SUCCESSFUL"}]
-    tasks = [{"id": TASK_A, "revision": 7, "started": start, "stopped": end, "exit": 0, "reason": "Scaling activity initiated by deployment", "stop_code": "ServiceSchedulerInitiated"}]
+    tasks = [
+        {
+            "id": TASK_A,
+            "revision": 7,
+            "started": start,
+            "stopped": end,
+            "exit": 0,
+            "reason": "Scaling activity initiated by deployment",
+            "stop_code": "ServiceSchedulerInitiated",
+        }
+    ]
     save_ecs("migrated-cleanly", ecs("orders", deployments, tasks, end + 900_000))
 
 
@@ -185,7 +227,15 @@ def cut_before_the_migration(lab: Path) -> None:
         {"revision": 8, "commit": "a90c3d7", "started": second - 20_000, "finished": last, "status": "SUCCESSFUL"},
     ]
     tasks = [
-        {"id": TASK_A, "revision": 7, "started": start, "stopped": end, "exit": 0, "reason": "Scaling activity initiated by deployment", "stop_code": "ServiceSchedulerInitiated"},
+        {
+            "id": TASK_A,
+            "revision": 7,
+            "started": start,
+            "stopped": end,
+            "exit": 0,
+            "reason": "Scaling activity initiated by deployment",
+            "stop_code": "ServiceSchedulerInitiated",
+        },
         {"id": TASK_B, "revision": 8, "started": second},
     ]
     save_ecs("cut-before-the-migration", ecs("fulfilment", deployments, tasks, last + 900_000))
@@ -199,7 +249,16 @@ def crash_loop(lab: Path) -> None:
     for number, task in enumerate((TASK_A, TASK_B, TASK_C)):
         shift = number * 60_000
         told += retold(events, group="/ecs/billing", container="billing", task=task, shift_ms=shift)
-        tasks.append({"id": task, "revision": 12, "started": start + shift, "stopped": end + shift + 2_000, "exit": 1, "reason": "Essential container in task exited"})
+        tasks.append(
+            {
+                "id": task,
+                "revision": 12,
+                "started": start + shift,
+                "stopped": end + shift + 2_000,
+                "exit": 1,
+                "reason": "Essential container in task exited",
+            }
+        )
     write("crash-loop", "billing.jsonl", told)
     deployments = [{"revision": 12, "commit": "77d0e4b", "started": start - 20_000, "status": "IN_PROGRESS", "failed": 3}]
     save_ecs("crash-loop", ecs("billing", deployments, tasks, end + 900_000))

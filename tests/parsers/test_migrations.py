@@ -9,18 +9,26 @@ from parsers.model import MigrationRun
 
 RULES = load_packs()
 STREAM = StreamKey(log_group="/ecs/app", log_stream="ecs/app/0f3c9a51d7e24b6892aa4d1c5be07f31")
-PRISMA = ("Running database migrations...", "Prisma schema loaded from prisma/schema.prisma", "34 migrations found in prisma/migrations")
+PRISMA = (
+    "Running database migrations...",
+    "Prisma schema loaded from prisma/schema.prisma",
+    "34 migrations found in prisma/migrations",
+)
 LISTENING = "Server listening at http://0.0.0.0:3000"
 
 
 def runs(*texts: str, step_ms: int = 400) -> list[MigrationRun]:
-    events = [Event(stream=STREAM, timestamp_ms=1_763_521_000_000 + n * step_ms, text=text, line=n) for n, text in enumerate(texts)]
+    events = [
+        Event(stream=STREAM, timestamp_ms=1_763_521_000_000 + n * step_ms, text=text, line=n) for n, text in enumerate(texts)
+    ]
     return list(read(events, rules=RULES).migration_runs)
 
 
 def test_a_masked_failure_is_a_failure_that_the_application_survived() -> None:
     """P3005, exit code 1, continuing, listening: failed, exact, the application continued."""
-    (run,) = runs(*PRISMA, "Error: P3005", "Migration command exited with code 1", "Continuing with application startup...", LISTENING)
+    (run,) = runs(
+        *PRISMA, "Error: P3005", "Migration command exited with code 1", "Continuing with application startup...", LISTENING
+    )
 
     assert (run.outcome, run.confidence, run.error_code, run.exit_code) == (Outcome.FAILED, Confidence.EXACT, "P3005", 1)
     assert (run.application_continued, run.ready, run.migrations_found) == (True, True, 34)
@@ -76,11 +84,16 @@ def test_a_database_error_inside_a_run_is_the_runs_failure() -> None:
 
 def test_one_failed_run_is_one_finding() -> None:
     """Its code line, its text, its exit code and its stack are told once, with the run's id; a success is no finding."""
+
     def findings(*texts: str) -> list[str | None]:
-        events = [Event(stream=STREAM, timestamp_ms=1_763_521_000_000 + n * 400, text=text, line=n) for n, text in enumerate(texts)]
+        events = [
+            Event(stream=STREAM, timestamp_ms=1_763_521_000_000 + n * 400, text=text, line=n) for n, text in enumerate(texts)
+        ]
         return [f.run_id for f in read(events, rules=RULES).findings if f.category is Category.MIGRATION]
 
-    assert len(findings(*PRISMA, "Error: P3005", "The database schema is not empty.", "Migration command exited with code 1")) == 1
+    assert (
+        len(findings(*PRISMA, "Error: P3005", "The database schema is not empty.", "Migration command exited with code 1")) == 1
+    )
     assert findings(*PRISMA, "All migrations have been successfully applied.", LISTENING) == []
 
 
@@ -92,7 +105,9 @@ def test_the_transcript_keeps_what_stood_between_the_marks() -> None:
     assert [line.text for line in run.transcript if line.guilty] == ["Error: P3005", "Migration command exited with code 1"]
 
 
-@pytest.mark.parametrize("text", ['GET /search?q=P3005 200 12 - 3 ms', "fix(docker): auto-baseline Prisma P3005 on container startup"])
+@pytest.mark.parametrize(
+    "text", ["GET /search?q=P3005 200 12 - 3 ms", "fix(docker): auto-baseline Prisma P3005 on container startup"]
+)
 def test_look_alikes_begin_no_run(text: str) -> None:
     """A URL and a commit title name a code; nothing migrated."""
     assert runs(text) == []

@@ -70,7 +70,13 @@ def test_interleaved_streams_give_the_same_as_separate_files(tmp_path: Path) -> 
     """One file with the lines of all tasks mixed by time, against one file a task."""
     events = sorted(read_paths([str(SAMPLES / "crash-loop")]).events, key=lambda event: event.timestamp_ms)
     rows = [
-        {"logGroup": e.stream.log_group, "logStreamName": e.stream.log_stream, "timestamp": e.timestamp_ms, "message": e.text, "eventId": e.event_id}
+        {
+            "logGroup": e.stream.log_group,
+            "logStreamName": e.stream.log_stream,
+            "timestamp": e.timestamp_ms,
+            "message": e.text,
+            "eventId": e.event_id,
+        }
         for e in events
     ]
     (tmp_path / "mixed").mkdir()
@@ -122,9 +128,17 @@ def test_an_empty_input_reads_as_nothing() -> None:
 
 def test_lines_of_one_millisecond_may_stand_in_either_order() -> None:
     """stdout and stderr are two pipes: "exited with code 127" before "not found" is the same run that never ran."""
-    told = ["Running database migrations...", "Migration command exited with code 127", "sh: prisma: not found", "Continuing with application startup..."]
+    told = [
+        "Running database migrations...",
+        "Migration command exited with code 127",
+        "sh: prisma: not found",
+        "Continuing with application startup...",
+    ]
     for order in (told, [told[0], told[2], told[1], told[3]], [told[0], told[3], told[1], told[2]]):
-        events = [Event(stream=STREAM, timestamp_ms=1_763_521_000_000 + (n > 0) * 900, text=text, line=n) for n, text in enumerate(order)]
+        events = [
+            Event(stream=STREAM, timestamp_ms=1_763_521_000_000 + (n > 0) * 900, text=text, line=n)
+            for n, text in enumerate(order)
+        ]
         runs = read(events, rules=READER.rules).migration_runs
 
         assert [(r.outcome, r.exit_code, r.application_continued) for r in runs] == [("never_ran", 127, True)]

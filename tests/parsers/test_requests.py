@@ -34,14 +34,22 @@ def test_the_cause_before_the_access_line_explains_it() -> None:
     """Same method and path: one finding, of the cause's category and layer, with the access line's status."""
     (finding,) = failures(at(0, zod("/api/notes", "sessionDate")), at(5, access("POST", "/api/notes", 400)))
 
-    assert (finding.category, finding.layer, finding.status, finding.fields) == ("validation", Layer.VALIDATION, 400, ("sessionDate",))
+    assert (finding.category, finding.layer, finding.status, finding.fields) == (
+        "validation",
+        Layer.VALIDATION,
+        400,
+        ("sessionDate",),
+    )
     assert finding.cause_link is CauseLink.ROUTE
 
 
 def test_two_requests_to_one_route_keep_their_own_causes() -> None:
     """Answers leave in the order their causes were printed."""
     first, second = failures(
-        at(0, zod("/api/notes", "a")), at(1, zod("/api/notes", "b")), at(5, access("POST", "/api/notes", 400)), at(6, access("POST", "/api/notes", 400))
+        at(0, zod("/api/notes", "a")),
+        at(1, zod("/api/notes", "b")),
+        at(5, access("POST", "/api/notes", 400)),
+        at(6, access("POST", "/api/notes", 400)),
     )
 
     assert (first.fields, second.fields) == (("a",), ("b",))
@@ -49,9 +57,18 @@ def test_two_requests_to_one_route_keep_their_own_causes() -> None:
 
 def test_a_request_id_is_stronger_than_order() -> None:
     """Two causes, answered in the other order: the ids tell."""
-    done = {"level": "info", "msg": "request completed", "req": {"method": "POST", "url": "/api/notes"}, "res": {"statusCode": 400}, "responseTime": 3}
+    done = {
+        "level": "info",
+        "msg": "request completed",
+        "req": {"method": "POST", "url": "/api/notes"},
+        "res": {"statusCode": 400},
+        "responseTime": 3,
+    }
     found = failures(
-        at(0, zod("/api/notes", "a", "req-1")), at(1, zod("/api/notes", "b", "req-2")), at(5, done | {"reqId": "req-2"}), at(6, done | {"reqId": "req-1"})
+        at(0, zod("/api/notes", "a", "req-1")),
+        at(1, zod("/api/notes", "b", "req-2")),
+        at(5, done | {"reqId": "req-2"}),
+        at(6, done | {"reqId": "req-1"}),
     )
 
     assert [(f.request_id, f.fields, f.cause_link) for f in found] == [
@@ -68,9 +85,16 @@ def test_a_cause_far_away_belongs_to_nobody() -> None:
 
 
 def test_a_text_that_repeats_the_status_is_no_cause() -> None:
-    """"Client not found" with 404 says who refused at most: the finding stays http_4xx."""
-    line = {"level": "warn", "message": "Client not found", "code": "NOT_FOUND", "statusCode": 404, "method": "GET", "path": "/api/clients/7"}
-    found = [f for f in read([at(0, line), at(4, access("GET", "/api/clients/7", 404))], rules=RULES).findings]
+    """ "Client not found" with 404 says who refused at most: the finding stays http_4xx."""
+    line = {
+        "level": "warn",
+        "message": "Client not found",
+        "code": "NOT_FOUND",
+        "statusCode": 404,
+        "method": "GET",
+        "path": "/api/clients/7",
+    }
+    found = read([at(0, line), at(4, access("GET", "/api/clients/7", 404))], rules=RULES).findings
 
     assert [(f.category, f.status, f.route) for f in found] == [("http_4xx", 404, "/api/clients/:id")]
 

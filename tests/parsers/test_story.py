@@ -52,7 +52,10 @@ def access_lines() -> Iterator[tuple[str, str, str, str, int]]:
 
 def test_each_task_has_its_own_migration_outcome_and_code(story: Judgement) -> None:
     """Eight tasks ran `prisma migrate deploy`; each failed, seven with P3005, one could not reach the database; each went on."""
-    said = {run.stream.task_id: (run.outcome, run.error_code, run.exit_code, run.application_continued, run.ready) for run in story.runs}
+    said = {
+        run.stream.task_id: (run.outcome, run.error_code, run.exit_code, run.application_continued, run.ready)
+        for run in story.runs
+    }
     tasks = {event["logStreamName"][-32:] for event in captured()}
 
     assert said == {
@@ -71,7 +74,9 @@ def test_requests_are_counted_exactly_as_the_access_lines_say(story: Judgement) 
 
 def test_one_finding_for_each_refused_request(story: Judgement) -> None:
     """A refused request prints up to seventy lines and is one finding; nothing else has a status."""
-    found = Counter((f.stream.task_id, f.method, f.route, str(f.status)) for f in story.findings if f.status is not None and not f.aborted)
+    found = Counter(
+        (f.stream.task_id, f.method, f.route, str(f.status)) for f in story.findings if f.status is not None and not f.aborted
+    )
 
     assert found == Counter(line[:4] for line in access_lines() if line[3].isdigit() and int(line[3]) >= 400)
 
@@ -101,7 +106,9 @@ def test_refused_draft_saves_have_the_right_layer(story: Judgement) -> None:
     """At least 98 % of them, against the application's own words."""
     told = told_layers()
     found = Counter(
-        (f.stream.task_id or "", f.layer) for f in story.findings if f.method == "POST" and f.route == "/api/v1/clinical-notes" and f.status is not None
+        (f.stream.task_id or "", f.layer)
+        for f in story.findings
+        if f.method == "POST" and f.route == "/api/v1/clinical-notes" and f.status is not None
     )
     right = sum((told & found).values())
 
@@ -111,7 +118,9 @@ def test_refused_draft_saves_have_the_right_layer(story: Judgement) -> None:
 
 def test_look_alikes_give_no_finding(story: Judgement) -> None:
     """A search for "P3005", a note about "error 400" and `limit=400` all answered 200."""
-    quiet = {e["eventId"] for e in captured() if (hit := ACCESS.match(e["message"])) is not None and hit[3] < "400" and hit[3] != "-"}
+    quiet = {
+        e["eventId"] for e in captured() if (hit := ACCESS.match(e["message"])) is not None and hit[3] < "400" and hit[3] != "-"
+    }
     proving = {event_id for f in story.findings for event_id in f.event_ids}
 
     assert not quiet & proving
@@ -135,7 +144,9 @@ def test_ecs_says_successful_and_the_verdict_is_fail(story: Judgement) -> None:
         (50, Layer.DATABASE, {"appointmentId"}),
     ],
 )
-def test_each_revision_refuses_draft_saves_in_its_own_layer(story: Judgement, revision: int, layer: Layer, fields: set[str]) -> None:
+def test_each_revision_refuses_draft_saves_in_its_own_layer(
+    story: Judgement, revision: int, layer: Layer, fields: set[str]
+) -> None:
     """The symptom moves down the layers; where the founding document and the logs differ, the logs win."""
     verdict = next(v for d, v in zip(story.deployments, story.verdicts, strict=True) if d.revision == revision)
     reason = next(r for r in verdict.reasons if r.numbers.get("route") == "/api/v1/clinical-notes")

@@ -30,7 +30,10 @@ def told(task: str, texts: tuple[str, ...], *, at_ms: int = START, step_ms: int 
 
 
 def answers(count: int, status: int = 200) -> tuple[str, ...]:
-    return tuple(f'203.0.113.7 - - [19/Nov/2025:02:58:54 +0000] "GET /api/orders HTTP/1.1" {status} 54 "-" "Mozilla/5.0"' for _ in range(count))
+    return tuple(
+        f'203.0.113.7 - - [19/Nov/2025:02:58:54 +0000] "GET /api/orders HTTP/1.1" {status} 54 "-" "Mozilla/5.0"'
+        for _ in range(count)
+    )
 
 
 def facts(*deployments: dict[str, object], tasks: dict[str, dict[str, object]] | None = None) -> EcsFacts:
@@ -54,7 +57,10 @@ def facts(*deployments: dict[str, object], tasks: dict[str, dict[str, object]] |
                 ]
             },
             "describe_service_revisions": {
-                "serviceRevisions": [{"serviceRevisionArn": f"r{d['revision']}", "taskDefinition": f"{definition}:{d['revision']}"} for d in deployments]
+                "serviceRevisions": [
+                    {"serviceRevisionArn": f"r{d['revision']}", "taskDefinition": f"{definition}:{d['revision']}"}
+                    for d in deployments
+                ]
             },
             "describe_tasks": {
                 "tasks": [
@@ -73,7 +79,9 @@ def facts(*deployments: dict[str, object], tasks: dict[str, dict[str, object]] |
     )
 
 
-def verdicts(events: list[Event], known: EcsFacts, *, at_ms: int = START + HOUR_MS, settings: JudgeSettings | None = None) -> list[Verdict]:
+def verdicts(
+    events: list[Event], known: EcsFacts, *, at_ms: int = START + HOUR_MS, settings: JudgeSettings | None = None
+) -> list[Verdict]:
     return list(judge_reading(read(events, rules=RULES), known, at_ms, settings=settings).verdicts)
 
 
@@ -148,7 +156,13 @@ def test_a_vanished_error_is_suspect() -> None:
         {"revision": 7, "at": START}, {"revision": 8, "at": START + HOUR_MS},
         tasks={TASK: {"revision": 7, "at": START}, OTHER: {"revision": 8, "at": START + HOUR_MS}},
     )  # fmt: skip
-    failed = (*MIGRATED[:3], "Error: P3005", "Migration command exited with code 1", "Continuing with application startup...", MIGRATED[-1])
+    failed = (
+        *MIGRATED[:3],
+        "Error: P3005",
+        "Migration command exited with code 1",
+        "Continuing with application startup...",
+        MIGRATED[-1],
+    )
     events = [*told(TASK, (*failed, *answers(25))), *told(OTHER, (*MIGRATED, *answers(25)), at_ms=START + HOUR_MS)]
     first, second = verdicts(events, known, at_ms=START + 3 * HOUR_MS)
 
@@ -191,7 +205,14 @@ def test_a_route_that_the_database_refuses_fails_the_deployment() -> None:
 
 def test_twenty_good_answers_beside_fifty_refusals_are_no_success() -> None:
     """`--expect 'POST /api/orders 201'`: fix not effective."""
-    refused = tuple(t for _ in range(50) for t in ('ERROR:  null value in column "a" of relation "b" violates not-null constraint', answers(1, 400)[0].replace("GET", "POST")))
+    refused = tuple(
+        t
+        for _ in range(50)
+        for t in (
+            'ERROR:  null value in column "a" of relation "b" violates not-null constraint',
+            answers(1, 400)[0].replace("GET", "POST"),
+        )
+    )
     good = tuple(text.replace("GET", "POST") for text in answers(20, 201))
     (verdict,) = verdicts(told(TASK, (*MIGRATED, *refused, *good)), ONE, settings=JudgeSettings(expect=("POST /api/orders 201",)))
 
