@@ -7,6 +7,7 @@ linear. A mask that needs more than its shape (a check sum, a public address) ha
 from __future__ import annotations
 
 import re
+import string
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -18,8 +19,31 @@ class Mask:
     kind: str
     pattern: re.Pattern[str]
     needles: tuple[str, ...] = ()                    # one of them must stand in the text; empty: always tried
+    outline: Callable[[bytes], bytes] | None = None  # … or one of `shapes` in this outline of it
+    shapes: tuple[bytes, ...] = ()
     check: Callable[[str], bool] | None = None       # says whether a match really is one
     keyed: bool = True                               # equal values give equal tokens; False: `<kind>` alone
+
+
+# --- outlines: what a text looks like, at a thousandth of the price of a pattern ---------------------------------------
+
+
+def _outline(classes: dict[str, str]) -> Callable[[bytes], bytes]:
+    """Maps every character of a class to one character; other letters and digits to a blank."""
+    table = bytearray(range(256))
+    for char in (string.ascii_letters + string.digits).encode():
+        table[char] = 0x20
+    for to, chars in classes.items():
+        for char in chars.encode():
+            table[char] = ord(to)
+    frozen = bytes(table)
+    return lambda text: text.translate(frozen)
+
+
+NUMBERS = _outline({"0": string.digits, "A": string.ascii_uppercase, "a": string.ascii_lowercase, "!": "\"'`=@?%({[<\\"})
+HEX = _outline({"x": string.hexdigits})
+RUNS = _outline({"w": string.ascii_letters + string.digits + "_-"})
+BASE64 = _outline({"w": string.ascii_letters + string.digits + "+/"})
 
 
 def is_luhn(digits: str) -> bool:
@@ -108,12 +132,14 @@ MASKS: tuple[Mask, ...] = (
     Mask(kind="jwt", needles=("eyJ",), pattern=re.compile(r"(?<![\w-])eyJ[\w-]{8,}(?:\.[\w-]+){1,4}")),
     Mask(
         kind="aws_key",
-        needles=("AKIA", "ASIA", "AROA", "AIDA"),
+        outline=RUNS,
+        shapes=(b"w" * 20,),
         pattern=re.compile(r"(?<![A-Za-z0-9])(?:AKIA|ASIA|AROA|AIDA)[A-Z0-9]{16}(?![A-Za-z0-9])"),
     ),
     Mask(
         kind="api_key",
-        needles=("_live_", "_test_", "gh", "xox", "sk-", "SG.", "AIza", "npm_", "glpat-", "hvs.", "whsec_", "shpat_", "dop_v1_", "pypi-"),
+        outline=RUNS,
+        shapes=(b"w" * 16,),
         pattern=re.compile(
             r"(?<![A-Za-z0-9])(?:gh[pousr]_|github_pat_|xox[abeprs]-|(?:sk|rk|pk)_(?:live|test)_|sk-|SG\.|AIza|npm_|glpat-|hvs\.|whsec_"
             r"|shpat_|dop_v1_|pypi-)(?=[\w.-]*\d)[\w.-]{16,}"
@@ -133,24 +159,32 @@ MASKS: tuple[Mask, ...] = (
     ),
     Mask(
         kind="phone",
+        outline=NUMBERS,
+        shapes=(b"000-0000", b"000.0000", b"000 0000", b"+0"),
         pattern=re.compile(
             r"(?<![\w.+/-])(?:\+\d{1,3}[ .-]?)?(?:\(\d{3}\)[ -]?|\d{3}[.-])\d{3}[ .-]\d{4}(?![\w-]|\.\d)"
             r"|(?<![\w+.)-])\+(?:\d{9,15}|\d{1,3}(?:[ .-]\(?\d{2,5}\)?){2,5})(?![\w-]|\.\d)"
         ),
     ),
-    Mask(kind="ssn", needles=("-",), pattern=re.compile(r"(?<![\w-])\d{3}-\d{2}-\d{4}(?![\w-])")),
+    Mask(kind="ssn", outline=NUMBERS, shapes=(b"000-00-0000",), pattern=re.compile(r"(?<![\w-])\d{3}-\d{2}-\d{4}(?![\w-])")),
     Mask(
         kind="card",
+        outline=NUMBERS,
+        shapes=(b"0" * 14, b"0000-0000-0000-", b"0000 0000 0000 ", b"0000-000000-", b"0000 000000 "),
         pattern=re.compile(r"(?<![\w.-])(?:\d{14,19}|\d{4}([ -])\d{4}\1\d{4}\1\d{1,7}|\d{4}([ -])\d{6}\2\d{5})(?![\w-])"),
         check=_is_card,
     ),
     Mask(
         kind="iban",
+        outline=NUMBERS,
+        shapes=(b"AA00",),
         pattern=re.compile(r"(?<![\w-])[A-Z]{2}\d{2}(?: ?[A-Z0-9]{4}){2,7}(?: ?[A-Z0-9]{1,3})?(?!\w)"),
         check=_is_iban,
     ),
     Mask(
         kind="mrn",
+        outline=NUMBERS,
+        shapes=(b"00000",),
         pattern=re.compile(
             rf"(?i)(?<![<\w])(?:MRN|NPI|medical[ _-]record(?:[ _-](?:number|no\.?))?|{_PERSON_WORD}(?:[ _-]?(?:id|number|no\.?|nr\.?))?)"
             r"[ \"'`:=#-]{1,3}(?P<value>[a-z]{0,4}-?\d{5,14})(?!\w)"
@@ -158,22 +192,71 @@ MASKS: tuple[Mask, ...] = (
     ),
     Mask(
         kind="birth_date",
+        needles=("irth", "IRTH", "orn ", "orn:", "ORN", "DOB", "dob", "Dob", "D.O.B"),
         pattern=re.compile(rf"(?i)\b(?:DOB|D\.O\.B\.?|date[ _-]of[ _-]birth|birth[ _-]?da(?:te|y)|born(?: on)?)[ \"':=,]{{1,4}}(?P<value>{_DATE})"),
         keyed=False,
     ),
-    Mask(kind="ip", needles=(".",), pattern=re.compile(r"(?<![\w.])(?:\d{1,3}\.){3}\d{1,3}(?!\w|\.\d)"), check=is_public_ipv4),
-    Mask(kind="ip", needles=(":",), pattern=re.compile(r"(?<![\w:.])[0-9A-Fa-f]{1,4}:[0-9A-Fa-f:]{2,36}(?![\w:])"), check=is_public_ipv6),
+    Mask(kind="ip", outline=NUMBERS, shapes=(b".0.", b".00.", b".000."), pattern=re.compile(r"(?<![\w.])(?:\d{1,3}\.){3}\d{1,3}(?!\w|\.\d)"), check=is_public_ipv4),
+    Mask(kind="ip", outline=HEX, shapes=(b"xxxx:",), pattern=re.compile(r"(?<![\w:.])[0-9A-Fa-f]{1,4}:[0-9A-Fa-f:]{2,36}(?![\w:])"), check=is_public_ipv6),
     Mask(
         kind="uuid",
-        needles=("-",),
+        outline=HEX,
+        shapes=(b"-xxxx-xxxx-xxxx-",),
         pattern=re.compile(r"(?<![0-9A-Fa-f])[0-9A-Fa-f]{8}-[0-9A-Fa-f]{4}-[0-9A-Fa-f]{4}-[0-9A-Fa-f]{4}-[0-9A-Fa-f]{12}"),
     ),
-    Mask(kind="hex", pattern=re.compile(r"(?<![A-Za-z0-9])[0-9a-fA-F]{20,}(?![A-Za-z0-9])")),
+    Mask(kind="hex", outline=HEX, shapes=(b"x" * 20,), pattern=re.compile(r"(?<![A-Za-z0-9])[0-9a-fA-F]{20,}(?![A-Za-z0-9])")),
     Mask(
         kind="id",
+        outline=RUNS,
+        shapes=(b"w" * 25,),
         pattern=re.compile(r"(?<![A-Za-z0-9])(?:c[a-z0-9]{24}|[0-9A-HJKMNP-TV-Z]{26})(?![A-Za-z0-9])"),
         check=_has_digit_and_letter,
     ),
-    Mask(kind="secret", pattern=re.compile(r"(?<![A-Za-z0-9+/=])[A-Za-z0-9+/]{40,}={0,2}(?![A-Za-z0-9+/=])"), check=_is_base64),
-    Mask(kind="secret", pattern=re.compile(r"(?<![A-Za-z0-9_-])[A-Za-z0-9_-]{20,}(?![A-Za-z0-9_-])"), check=looks_random),
+    Mask(kind="secret", outline=BASE64, shapes=(b"w" * 40,), pattern=re.compile(r"(?<![A-Za-z0-9+/=])[A-Za-z0-9+/]{40,}={0,2}(?![A-Za-z0-9+/=])"), check=_is_base64),
+    Mask(kind="secret", outline=RUNS, shapes=(b"w" * 20,), pattern=re.compile(r"(?<![A-Za-z0-9_-])[A-Za-z0-9_-]{20,}(?![A-Za-z0-9_-])"), check=looks_random),
 )
+
+_OUTLINES = (NUMBERS, HEX, RUNS, BASE64)
+
+
+def possible_masks(text: str) -> list[Mask]:
+    """The masks that can match somewhere in a text, in their order: the others lack a needle or a shape."""
+    if not text.isascii():  # digits and letters of other scripts have no outline
+        return list(MASKS)
+    raw = text.encode()
+    outlines = {outline: outline(raw) for outline in _OUTLINES}
+    possible: list[Mask] = []
+    for mask in MASKS:  # plain loops: this is the price of every line
+        if mask.outline is not None:
+            drawn = outlines[mask.outline]
+            for shape in mask.shapes:
+                if shape in drawn:
+                    possible.append(mask)
+                    break
+            continue
+        for needle in mask.needles:
+            if needle in text:
+                possible.append(mask)
+                break
+    return possible
+
+
+_TELLING_SHAPES = (
+    b"!", b"00000", b"000-0000", b"000-00-0000", b"000 0000", b"000.0000", b"+0", b".0.", b".00.", b".000.", b"AA00", b"0000-0000-", b"0000 0000 ",
+)  # fmt: skip
+_TELLING_WORDS = ("irth", "IRTH", "orn", "ORN", "DOB", "dob", "Dob", "D.O.B", "earer ", "EARER ", "asic ", "oken ", "arams", "://", "values")
+
+
+def may_tell(text: str) -> bool:
+    """False for a line that holds nothing for any mask and no quotation, assignment or bracket; colons are not looked at."""
+    if not text.isascii():
+        return True
+    raw = text.encode()
+    numbers = NUMBERS(raw)
+    for shape in _TELLING_SHAPES:
+        if shape in numbers:
+            return True
+    for word in _TELLING_WORDS:
+        if word in text:
+            return True
+    return b"w" * 20 in RUNS(raw) or (b":" in raw and b"xxxx:" in HEX(raw))

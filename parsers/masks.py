@@ -18,7 +18,7 @@ from typing import Any
 
 from parsers.field_names import Meaning, always_person_id, is_person_object, meaning, normal
 from parsers.fingerprints import Grouping, fingerprint, resolve, route_template, skeleton
-from parsers.identifiers import MASKS, is_public_ipv4, looks_random
+from parsers.identifiers import NUMBERS, Mask, is_public_ipv4, looks_random, may_tell, possible_masks
 from parsers.vocabulary import WORDS
 
 __all__ = ["Grouping", "Redactor", "fingerprint", "resolve", "route_template", "show", "skeleton"]
@@ -32,8 +32,6 @@ PLACEHOLDER = re.compile(
 _ANSI = re.compile(r"\x1b(?:\[[0-9;?]*[ -/]*[@-~]|\][^\x07\x1b\n]*(?:\x07|\x1b\\)|[@-Z\\-_])")
 _CUT_MARK = re.compile(r"<redacted: \d{1,9} more characters>\Z")
 
-# A text without any of these has nothing for the structural rules: quotes, assignments, addresses, brackets, colons.
-_STRUCTURE = re.compile(r"[\"'`=@?%({\[]|://|: ?\S")
 _EMPTY_VALUES = frozenset(("", "-", "null", "undefined", "None", "nil", "NULL", "true", "false", "True", "False", "NaN", "[object Object]", "[Circular]"))
 _TYPE_NAMES = frozenset(
     "string number integer boolean object array null undefined nan date bigint symbol function map set unknown never NaN void any float int bool "
@@ -169,6 +167,12 @@ _VALUE_AFTER = re.compile(
     rf"(?P<quoted>{_QUOTED})(?= is (?:not a valid|an invalid|not one of|not in the)| cannot be parsed| could not be parsed| is not a number"
     r"| (?:is |has )?already (?:been )?(?:taken|in use|registered)| for column | for key )"
 )
+_VALUE_WORDS = (  # one of them stands in every text that _VALUE_BEFORE matches
+    "eceived", "alue", "got", "input", "arsing", "time data", "tring", "base ", "to float", "to int", "to number", "cannot parse", "range", "could not",
+    "text", "literal", "unconverted", "alformed", "nvalid ", "for type", "for enum", "ecipient", "ember", "atient", "lient", "ustomer", "named person",
+)  # fmt: skip
+_VALUE_FOLLOWERS = (" is ", " cannot be parsed", " could not be parsed", "already ", " for column ", " for key ")
+_SQL_WORDS = ("INSERT INTO", "UPDATE", "DELETE FROM", "SELECT", "RETURNING")
 _CREDENTIALS = re.compile(r"(?<![A-Za-z0-9+.-])([A-Za-z][A-Za-z0-9+.-]{1,30}://)([^\s\"'`<>/?]*)@")
 _DB_CREDENTIALS = re.compile(
     r"(?<![A-Za-z0-9+.-])((?:postgres|postgresql|mysql|mariadb|mongodb|redis|rediss|amqp|amqps|mssql|sqlserver|oracle|cockroachdb|clickhouse)"
@@ -178,7 +182,6 @@ _QUOTED_QUERY = re.compile(r"(\"(?:[A-Z]{3,7} )?[^\"\s?]{0,2000})\?[^\"\n=]{0,20
 _QUERY = re.compile(r"(?<=[\w/\]}>%.~-])\?[^\s\"'`<>=]*=[^\s\"'`]*")
 _COMBINED = re.compile(r"(?m)^([^\n\"\[]{0,120}?\S) (\S{1,120}) (\S{1,120}) (?=\[\d\d/[A-Z][a-z]{2}/\d{4}:)")
 _PATH_NUMBER = re.compile(r"(?<=[\w/:}>-]/)(\d{6,20})(?=[/\s?\"'#,;)\]]|$)", re.MULTILINE)
-_SQL_VALUES = re.compile(r"\b[Vv][Aa][Ll][Uu][Ee][Ss] ?(?=\()")
 _PLACEHOLDERS_ONLY = re.compile(r"\((?:[\s,]|\$\d+|\?|%\(\w+\)s|%s|:\w+|@\w+|NULL|DEFAULT|null|default|<values>|now\(\)|::\w+)*\)\Z")
 _SQL_TRAILING = re.compile(r"\b(?:INSERT INTO|UPDATE|DELETE FROM|SELECT|RETURNING)\b[^\n]*?[\s)](\[+(?:[\"'\d]|nil\b|\[)[^\n]*\])(?=\s*(?:\n|\Z))")
 _INVOCATION = re.compile(r"Invalid `[^`\n]{1,120}` invocation[^\n]*\n")
@@ -326,37 +329,39 @@ class Redactor:
         return before + json.dumps(walked, ensure_ascii=line.isascii(), separators=separators)
 
     def _plain(self, text: str, depth: int) -> str:
-        if not text:
+        if not may_tell(text) and not (":" in text and _has_telling_key(text)):
             return text
         if "://" in text and "@" in text:
             text = _DB_CREDENTIALS.sub(r"\1<credentials>@", text)
             text = _CREDENTIALS.sub(r"\1<credentials>@", text)
-        structured = _STRUCTURE.search(text) is not None
-        if structured:
-            text = self._cuts(text)
+        text = self._cuts(text)
         text = self._patterns(text)
-        if not structured:
-            return text
         text = self._addresses(text)
         if " invocation" in text:
             text = self._invocations(text)
-        text = self._regions(text)
+        if "{" in text or "[" in text:
+            text = self._regions(text)
         text = self._sql(text)
-        text = _VALUE_BEFORE.sub(_value_before, text)
-        text = _VALUE_AFTER.sub(_value_after, text)
-        text = _CALL_VALUE.sub(_value_of_call, text)
-        text = _KV.sub(functools.partial(self._pair, depth=depth), text)
-        return self._bare(text)
+        if '"' in text or "'" in text or "`" in text:
+            text = self._quotations(text, depth)
+        return self._bare(text) if "=" in text or ":" in text else text
+
+    def _quotations(self, text: str, depth: int) -> str:
+        if any(word in text for word in _VALUE_WORDS):
+            text = _VALUE_BEFORE.sub(_value_before, text)
+        if any(word in text for word in _VALUE_FOLLOWERS):
+            text = _VALUE_AFTER.sub(_value_after, text)
+        if '("' in text or "('" in text or "datetime." in text:
+            text = _CALL_VALUE.sub(_value_of_call, text)
+        return _KV.sub(functools.partial(self._pair, depth=depth), text)
 
     def _patterns(self, text: str) -> str:
         """The named masks: shapes that betray themselves."""
-        for mask in MASKS:
-            if mask.needles and not any(needle in text for needle in mask.needles):
-                continue
+        for mask in possible_masks(text):
             text = mask.pattern.sub(functools.partial(self._masked, mask=mask), text)
         return text
 
-    def _masked(self, hit: re.Match[str], mask: Any) -> str:
+    def _masked(self, hit: re.Match[str], mask: Mask) -> str:
         named = "value" in hit.re.groupindex
         value = hit["value"] if named else hit[0]
         if mask.check is not None and not mask.check(value):
@@ -368,9 +373,12 @@ class Redactor:
         """Query strings, ids in paths, the user of an access line."""
         if "?" in text:
             text = _QUERY.sub("?<query>", _QUOTED_QUERY.sub(r"\1?<query>", text))
-        if "/" in text:
+        if "/" not in text:
+            return text
+        numbers = NUMBERS(text.encode("utf-8", "replace"))
+        if b"/000000" in numbers:
             text = _PATH_NUMBER.sub(lambda hit: self.token("id", hit[1]), text)
-        return _COMBINED.sub(self._access_user, text) if " [" in text and "/" in text else text
+        return _COMBINED.sub(self._access_user, text) if b"00/Aaa/0000:" in numbers else text
 
     def _access_user(self, hit: re.Match[str]) -> str:
         users = [value if value == "-" or PLACEHOLDER.fullmatch(value) else self.token("user", value) for value in (hit[2], hit[3])]
@@ -413,9 +421,9 @@ class Redactor:
     @staticmethod
     def _sql(text: str) -> str:
         """Literals in VALUES (…) and the bound values that Rails and Ecto print after a statement."""
-        if _SQL_VALUES.search(text):
+        if ("alues" in text or "ALUES" in text) and "(" in text:
             text = _cut_out(text, _VALUES_LIST)
-        if "]" in text:
+        if "]" in text and any(word in text for word in _SQL_WORDS):
             text = _SQL_TRAILING.sub(lambda hit: hit[0][: hit.start(1) - hit.start()] + "[<values>]", text)
         return text
 
@@ -459,7 +467,9 @@ class Redactor:
             return content
         if _IDENTIFIER_SHAPE.match(content):
             return content if _is_named_thing(content) else _collapsed(content)
-        if _HTTP_LINE.match(content) or _SQL_LINE.match(content) or "://" in content[:12]:
+        if _HTTP_LINE.match(content) or ("://" in content[:12] and " " not in content):
+            return content  # paths and queries have been seen to in the whole text
+        if _SQL_LINE.match(content):
             return self._nested(content, quote, depth)
         if quote == "`" or _known(content):
             return content
@@ -531,6 +541,8 @@ class Redactor:
     # --- values without quotes ----------------------------------------------------------------------------------------
 
     def _bare(self, text: str) -> str:
+        if not _has_telling_key(text):
+            return text
         done: list[str] = []
         position = 0
         for hit in _BARE.finditer(text):
@@ -883,6 +895,24 @@ def _value_of_call(hit: re.Match[str]) -> str:
     if content in _EMPTY_VALUES or PLACEHOLDER.fullmatch(content) or "row contains (<values>" in content:
         return hit[0]
     return f"{hit['call']}{quoted[0]}{_collapsed(content)}{quoted[-1]}"
+
+
+_KEY_BEFORE = re.compile(r"([A-Za-z_@$][\w.@$-]*|User Id|user id)[\"']?\s?\Z")
+_TELLING = frozenset((Meaning.SECRET, Meaning.ID, Meaning.PERSON, Meaning.DATA, Meaning.NAME))
+
+
+def _has_telling_key(text: str) -> bool:
+    """Whether some `key=` or `key:` in the text names a secret, a person or an id; a time of day is none."""
+    for sign in "=:":
+        position = text.find(sign)
+        while position >= 0:
+            following = text[position + 1 : position + 2]
+            if following != "/" and not (following.isdigit() and text[position - 1 : position].isdigit()):
+                hit = _KEY_BEFORE.search(text, max(0, position - 84), position)
+                if hit is not None and (meaning(hit[1]) in _TELLING or hit[1].endswith(("Id", "id"))):
+                    return True
+            position = text.find(sign, position + 1)
+    return False
 
 
 def _ends(pattern: re.Pattern[str], text: str, start: int) -> int:
