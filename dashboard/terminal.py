@@ -306,7 +306,8 @@ def finding_text(paper: Paper, finding: Finding, run: MigrationRun | None, rule:
     paper.wrapped(show(finding.title), style="bold")
     facts = [
         ("category", finding.category), ("layer", finding.layer), ("severity", finding.severity), ("code", finding.code),
-        ("database", finding.db_code), ("implied", finding.implied_code), ("request", f"{finding.method or ''} {finding.route or ''}".strip()), ("status", finding.status),
+        ("database", finding.db_code), ("implied", finding.implied_code),
+        ("request", f"{finding.method or ''} {finding.route or ''}".strip()), ("status", finding.status),
         ("fields", ", ".join(finding.fields)), ("table", finding.table), ("task", finding.stream.task_id), ("stream", finding.stream.log_stream),
         ("time", rfc3339(finding.timestamp_ms)), ("cause link", finding.cause_link), ("events", finding.events), ("grouped as", finding.fingerprint),
     ]  # fmt: skip

@@ -336,11 +336,11 @@ def _refused_finding(stream: StreamKey, refusal: _Refusal) -> Finding:
     return _finding(
         stream,
         facts,
-        category=category or answer,
+        category=category,
         cause=cause,
         layer=layer,
         access=access,
-        link=(CauseLink.AMBIGUOUS if group is not None and group.rivals else refusal.link) if group is not None else None,
+        link=None if group is None else CauseLink.AMBIGUOUS if group.rivals else refusal.link,
         group=group,
         deciding=_deciding_fact(group, cause) or refusal.fact,
         at=refusal.fact,
