@@ -223,6 +223,7 @@ def _enriched(matches: Sequence[Match]) -> Iterator[Match]:
         first = replace(
             first,
             db_code=first.db_code or (database.code if database is not None and database.system != first.system else None),
+            implied_code=first.implied_code or (database.implied_code if database is not None else None),
             fields=first.fields or next((m.fields for m in causes if m.fields), ()),
             table=first.table or next((m.table for m in causes if m.table), None),
             status=first.status or next((m.status for m in rest if m.status), None),

@@ -330,7 +330,7 @@ def _success(run: _Run, pack: Pack | None) -> tuple[Outcome, Confidence]:
             return outcome, Confidence.EXACT
     if silent and run.has(MarkKind.APPLYING):
         return Outcome.APPLIED, witness
-    if run.has(MarkKind.APPLIED):
+    if run.has(MarkKind.APPLIED) and not _only_said_done(run):
         return Outcome.APPLIED, Confidence.EXACT
     for kind, outcome in (
         (MarkKind.RESOLVED, Outcome.RESOLVED),
@@ -346,6 +346,11 @@ def _success(run: _Run, pack: Pack | None) -> tuple[Outcome, Confidence]:
     if run.closed_ms is None and run.has(MarkKind.FOUND, MarkKind.APPLYING):
         return Outcome.RUNNING, Confidence.INFERRED
     return Outcome.UNKNOWN, Confidence.UNKNOWN
+
+
+def _only_said_done(run: _Run) -> bool:
+    """ "Nothing to do", then a sentence of success that names and counts nothing (`Migrations complete!`, a start script's echo)."""
+    return run.has(MarkKind.NOTHING_TO_DO) and not (run.applied or run.applied_count or run.applying)
 
 
 def _only(failures: Sequence[tuple[Fact, Match]], kind: MarkKind) -> bool:
@@ -380,6 +385,8 @@ def _applied_names(run: _Run, pack: Pack | None, outcome: Outcome) -> tuple[str,
     if pack is not None and pack.success == "silent":
         names = [*run.applied, *(name for name in run.applying if name not in run.applied)]
         return tuple(names if outcome is Outcome.APPLIED else names[:-1] if names and outcome is Outcome.FAILED else run.applied)
+    if outcome is Outcome.APPLIED and not run.applied:
+        return tuple(run.applying)  # the success line named none: all that were begun
     return tuple(run.applied)
 
 

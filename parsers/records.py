@@ -99,6 +99,9 @@ class Block:
     def _note(self, text: str) -> None:
         for line in text.split("\n")[:MAX_EVENTS]:
             stripped = line.rstrip()
+            self.traceback = self.traceback or _TRACEBACK_HEAD.search(stripped) is not None
+            if self.traceback and stripped[:1] in (" ", "\t"):
+                continue  # source lines end with open brackets that nothing closes
             if (_OPENING.search(stripped) and not stripped.startswith(("at ", "    at "))) or stripped.endswith(") {"):
                 self.depth += 1
             elif self.depth and stripped.lstrip()[:1] in ("}", "]", ")"):
@@ -107,7 +110,6 @@ class Block:
                 self.prisma_text = 2
             elif self.prisma_text and self.depth == 0 and stripped[:1] not in ("", " ", "}", "{"):
                 self.prisma_text -= 1
-            self.traceback = self.traceback or _TRACEBACK_HEAD.search(stripped) is not None
             self.migrate = self.migrate or _PRISMA_MIGRATE_HEAD.search(stripped) is not None
             self.names = self.names or _NAMES_HEAD.search(stripped) is not None
             self.pydantic = self.pydantic or _PYDANTIC_HEAD.search(stripped) is not None

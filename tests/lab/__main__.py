@@ -177,7 +177,7 @@ def record(tool: Tool, case: Case, cluster: Cluster) -> dict[str, object]:
     write(RECORDS / tool.name / f"{case.name}.jsonl", tool.name, case.name, printed, _scrubber(bench))
     return {
         "command": command, "start_script": case.script, "exit_code": printed.exit_code, "schema_changed": before != after,
-        "outcome": tool.silent.get(case.name, case.outcome), "migration": case.migration, "sqlstate": case.sqlstate, "events": len(printed.events),
+        "happened": case.outcome, "outcome": tool.silent.get(case.name, case.outcome), "migration": case.migration, "sqlstate": case.sqlstate, "events": len(printed.events),
     }  # fmt: skip
 
 

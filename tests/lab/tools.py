@@ -387,7 +387,12 @@ def _node(package: str) -> str:
 
 
 PRISMA_ENVIRONMENT = {"PRISMA_QUERY_ENGINE_LIBRARY": "/bin/true", "PRISMA_SCHEMA_ENGINE_BINARY": "/bin/true", "CHECKPOINT_DISABLE": "1"}
-QUIET = {"SEQUELIZE_CLI_QUIET": "0"}
+# what the log alone can tell where it says less than what happened
+SAYS_NOTHING = dict.fromkeys(("applied", "applied_last_of_three", "nothing_to_do", "script_applied_ready", "script_nothing_to_do_ready"), "unknown")
+DRIZZLE_KIT = {
+    **{f"failed_{what}": "unknown" for what in ("connection_refused", "no_database", "not_null", "syntax", "table_exists", "third_of_three")},
+    **dict.fromkeys(("nothing_to_do", "script_nothing_to_do_ready"), "applied"),  # one line for both
+}
 TOOLS: tuple[Tool, ...] = (
     Tool(name="prisma", home="prisma", write=_prisma, migrate="prisma migrate deploy", version=_node("prisma"), status="prisma migrate status", environment=PRISMA_ENVIRONMENT, history="_prisma_migrations"),
     Tool(name="alembic", home="python", write=_alembic, migrate="alembic upgrade head", version="python -c 'import alembic; print(alembic.__version__)'", rollback="alembic downgrade -1"),
@@ -395,16 +400,16 @@ TOOLS: tuple[Tool, ...] = (
     Tool(name="knex", home="node", write=_knex, migrate="knex migrate:latest", version=_node("knex"), rollback="knex migrate:rollback", status="knex migrate:list", lock=("UPDATE knex_migrations_lock SET is_locked = 1",)),
     Tool(name="typeorm", home="node", write=_typeorm, migrate="typeorm migration:run -d data-source.js", version=_node("typeorm"), rollback="typeorm migration:revert -d data-source.js", status="typeorm migration:show -d data-source.js"),
     Tool(name="sequelize", home="node", write=_sequelize, migrate="sequelize-cli db:migrate", version=_node("sequelize-cli"), rollback="sequelize-cli db:migrate:undo", status="sequelize-cli db:migrate:status"),
-    Tool(name="umzug", home="node", write=_umzug, migrate="node migrate.js up", version=_node("umzug"), status="node migrate.js pending"),
-    Tool(name="drizzle-kit", home="drizzle", write=_drizzle, migrate="drizzle-kit migrate", version=_node("drizzle-kit")),
-    Tool(name="drizzle-orm", home="drizzle", write=_drizzle, migrate="node migrate.mjs", version=_node("drizzle-orm")),
+    Tool(name="umzug", home="node", write=_umzug, migrate="node migrate.js up", version=_node("umzug"), status="node migrate.js pending", silent={"status_pending": "unknown"}),
+    Tool(name="drizzle-kit", home="drizzle", write=_drizzle, migrate="drizzle-kit migrate", version=_node("drizzle-kit"), silent=DRIZZLE_KIT),
+    Tool(name="drizzle-orm", home="drizzle", write=_drizzle, migrate="node migrate.mjs", version=_node("drizzle-orm"), silent=SAYS_NOTHING),
     Tool(name="mikroorm", home="mikro", write=_mikro, migrate="mikro-orm migration:up", version=_node("@mikro-orm/migrations"), rollback="mikro-orm migration:down", status="mikro-orm migration:pending"),
     Tool(name="node-pg-migrate", home="node", write=_node_pg_migrate, migrate="node-pg-migrate up", version=_node("node-pg-migrate"), rollback="node-pg-migrate down", hold="SELECT pg_advisory_lock(7241865325823964), pg_sleep(8)"),
-    Tool(name="dbmate", home="node", write=_dbmate, migrate="dbmate --no-dump-schema migrate", version="dbmate --version", rollback="dbmate --no-dump-schema rollback", status="dbmate status", environment={"PGSSLMODE": "disable"}),
+    Tool(name="dbmate", home="node", write=_dbmate, migrate="dbmate --no-dump-schema migrate", version="dbmate --version", rollback="dbmate --no-dump-schema rollback", status="dbmate status", environment={"PGSSLMODE": "disable"}, silent={"nothing_to_do": "unknown", "script_nothing_to_do_ready": "unknown"}),
     Tool(name="db-migrate", home="node", write=_db_migrate, migrate="db-migrate up", version=_node("db-migrate"), rollback="db-migrate down"),
-    Tool(name="postgres-migrations", home="node", write=_postgres_migrations, migrate="node migrate.js", version=_node("postgres-migrations")),
-    Tool(name="yoyo", home="python", write=_yoyo, migrate='yoyo apply --batch -d "$DATABASE_URL" ./migrations', version="python -c 'import importlib.metadata as m; print(m.version(\"yoyo-migrations\"))'", rollback='yoyo rollback --batch -r 0003_index_customer -d "$DATABASE_URL" ./migrations'),
-    Tool(name="rails", home="system", write=_rails, migrate="rake db:migrate", version="ruby -e 'require \"active_record\"; puts ActiveRecord::VERSION::STRING'", rollback="rake db:rollback", status="rake db:abort_if_pending_migrations"),
+    Tool(name="postgres-migrations", home="node", write=_postgres_migrations, migrate="node migrate.js", version=_node("postgres-migrations"), silent=SAYS_NOTHING),
+    Tool(name="yoyo", home="python", write=_yoyo, migrate='yoyo apply --batch -d "$DATABASE_URL" ./migrations', version="python -c 'import importlib.metadata as m; print(m.version(\"yoyo-migrations\"))'", rollback='yoyo rollback --batch -r 0003_index_customer -d "$DATABASE_URL" ./migrations', silent={**SAYS_NOTHING, "rolled_back": "unknown"}),
+    Tool(name="rails", home="system", write=_rails, migrate="rake db:migrate", version="ruby -e 'require \"active_record\"; puts ActiveRecord::VERSION::STRING'", rollback="rake db:rollback", status="rake db:abort_if_pending_migrations", silent={"nothing_to_do": "unknown", "script_nothing_to_do_ready": "unknown"}),
     Tool(name="sqitch", home="system", write=_sqitch, migrate='sqitch deploy "db:pg:$DATABASE_TARGET"', version="sqitch --version", rollback='sqitch revert -y --to @HEAD^ "db:pg:$DATABASE_TARGET"', status='sqitch status "db:pg:$DATABASE_TARGET"'),
-    Tool(name="sql-migrate", home="system", write=_sql_migrate, migrate="sql-migrate up", version="sql-migrate --version", rollback="sql-migrate down -limit=1", status="sql-migrate status"),
+    Tool(name="sql-migrate", home="system", write=_sql_migrate, migrate="sql-migrate up", version="sql-migrate --version", rollback="sql-migrate down -limit=1", status="sql-migrate status", silent={"rolled_back": "applied"}),
 )  # fmt: skip
