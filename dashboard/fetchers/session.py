@@ -109,7 +109,7 @@ class Aws:
             raise self._told(botocore.exceptions.NoRegionError(), "sts", "GetCallerIdentity", "")
         return str(region)
 
-    def call(self, service: str, method: str, *, region: str = "", about: str = "", **parameters: Any) -> dict[str, Any]:
+    def call(self, service: str, method: str, /, *, region: str = "", about: str = "", **parameters: Any) -> dict[str, Any]:
         """One call by boto3's method name. `about` names what is asked for, in error messages.
 
         Raises:
@@ -124,7 +124,7 @@ class Aws:
             raise self._told(error, service, _api_name(method), region, about) from error
         return answer
 
-    def page(self, method: str, *, region: str, about: str = "", **parameters: Any) -> LogPage:
+    def page(self, method: str, /, *, region: str, about: str = "", **parameters: Any) -> LogPage:
         """One page of `filter_log_events` or `get_log_events`."""
         answer = self.call("logs", method, region=region, about=about, **parameters)
         page = answer.get("page")
