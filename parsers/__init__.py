@@ -5,8 +5,27 @@ verdicts = judge(deployments, reading.findings, ...)    # PASS, FAIL or INCONCLU
 explanation = explain("Error: P3005")                   # which rules were tried, what matched
 """
 
+from typing import TYPE_CHECKING, Any
+
 from parsers.attribution import EcsFacts, attribute, ecs_facts, with_tasks
 from parsers.classify import match_text
+from parsers.comparison import (
+    LAYER_WORDS,
+    Claim,
+    KindChange,
+    KindChanges,
+    Refusal,
+    Side,
+    Symptom,
+    compare_kinds,
+    compare_routes,
+    judge_expectation,
+    judge_fix,
+    not_effective_text,
+    parse_expectation,
+    symptoms,
+)
+from parsers.contract import deployment_document, finding_document, run_document, verdict_document
 from parsers.errors import InputError, NotSeenError, PackError, SettingsError, StoreError, TriageError, UsageError
 from parsers.explanation import Explanation, explain
 from parsers.formats import decode
@@ -45,10 +64,17 @@ from parsers.model import (
     rfc3339,
 )
 from parsers.reading import Reader, Reading, StreamReading, merge, read, sealed
+from parsers.remedies import Remedy, forecast, load_remedies, remedy_for
 from parsers.rules import Pack, Rule, RuleSet, load_packs, shorten
-from parsers.verdict import JudgeSettings, judge
+from parsers.statistics import RateShift, bound_text, needed_text, requests_to_clear, share_text, upper_bound, wilson
+from parsers.verdict import DeploymentEvidence, FailingRoute, JudgeSettings, failing_routes, judge, split_by_deployment
+
+if TYPE_CHECKING:
+    from parsers.lint import LINT_RULES, LintFinding, LintRule, lint_files
 
 __all__ = [
+    "LAYER_WORDS",
+    "LINT_RULES",
     "SCHEMA_VERSION",
     "Access",
     "Attribution",
@@ -56,38 +82,50 @@ __all__ = [
     "CauseLink",
     "Check",
     "CheckId",
+    "Claim",
     "Confidence",
     "Coverage",
     "Deployment",
+    "DeploymentEvidence",
     "DeploymentTask",
     "EcsFacts",
     "Event",
     "Evidence",
     "Explanation",
     "Fact",
+    "FailingRoute",
     "Finding",
     "InputError",
     "JudgeSettings",
+    "KindChange",
+    "KindChanges",
     "Layer",
+    "LintFinding",
+    "LintRule",
     "MarkKind",
     "MigrationRun",
     "NotSeenError",
     "Outcome",
     "Pack",
     "PackError",
+    "RateShift",
     "Reader",
     "Reading",
     "Reason",
     "ReasonCode",
     "Redactor",
+    "Refusal",
+    "Remedy",
     "RequestCount",
     "Rule",
     "RuleSet",
     "SettingsError",
     "Severity",
+    "Side",
     "StoreError",
     "StreamKey",
     "StreamReading",
+    "Symptom",
     "TaskDefinition",
     "TaskSighting",
     "TranscriptLine",
@@ -97,17 +135,51 @@ __all__ = [
     "Verdict",
     "VerdictValue",
     "attribute",
+    "bound_text",
+    "compare_kinds",
+    "compare_routes",
     "decode",
+    "deployment_document",
     "ecs_facts",
     "explain",
+    "failing_routes",
+    "finding_document",
+    "forecast",
     "judge",
+    "judge_expectation",
+    "judge_fix",
+    "lint_files",
     "load_packs",
+    "load_remedies",
     "match_text",
     "merge",
+    "needed_text",
+    "not_effective_text",
+    "parse_expectation",
     "read",
+    "remedy_for",
+    "requests_to_clear",
     "rfc3339",
+    "run_document",
     "sealed",
+    "share_text",
     "shorten",
     "show",
+    "split_by_deployment",
+    "symptoms",
+    "upper_bound",
+    "verdict_document",
+    "wilson",
     "with_tasks",
 ]
+
+_OF_THE_LINT = ("LINT_RULES", "LintFinding", "LintRule", "lint_files")
+
+
+def __getattr__(name: str) -> Any:
+    """The start-script lint is loaded when it is asked for: reading logs does not need it."""
+    if name in _OF_THE_LINT:
+        from parsers import lint
+
+        return getattr(lint, name)
+    raise AttributeError(name)

@@ -61,7 +61,7 @@ class JudgeSettings:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Evidence:
+class DeploymentEvidence:
     """What is known about one deployment: its share of the Reading."""
 
     deployment: Deployment
@@ -128,7 +128,7 @@ def split_by_deployment(
     coverage: Iterable[Coverage],
     attributions: Mapping[StreamKey, Attribution],
     facts: EcsFacts | None = None,
-) -> list[Evidence]:
+) -> list[DeploymentEvidence]:
     """Each deployment's share. Attributed by task, never by time: old tasks drain while new ones start."""
     runs = tuple(runs)
     of_stream = {stream: a.deployment_id for stream, a in attributions.items()}
@@ -140,7 +140,7 @@ def split_by_deployment(
         pools.append(pool)
     own = own_tasks(facts, runs) if facts is not None else {}
     return [
-        Evidence(
+        DeploymentEvidence(
             deployment=one,
             streams=frozenset(stream for stream, owner in of_stream.items() if owner == one.deployment_id),
             findings=tuple(pools[0][one.deployment_id]),  # type: ignore[arg-type]
@@ -156,7 +156,7 @@ def split_by_deployment(
     ]
 
 
-def _judge_one(part: Evidence, earlier: Sequence[Evidence], as_of_ms: int, settings: JudgeSettings) -> Verdict:
+def _judge_one(part: DeploymentEvidence, earlier: Sequence[DeploymentEvidence], as_of_ms: int, settings: JudgeSettings) -> Verdict:
     work = _Judgement()
     if part.deployment.controller not in _JUDGED_CONTROLLERS:
         work.reason(
@@ -202,7 +202,7 @@ def _overall(work: _Judgement) -> VerdictValue:
     return VerdictValue.PASS if results == {VerdictValue.PASS} and not blocked else VerdictValue.INCONCLUSIVE
 
 
-def _target_runs(work: _Judgement, part: Evidence) -> None:
+def _target_runs(work: _Judgement, part: DeploymentEvidence) -> None:
     """(a) What was deployed won: no rollback, no crash loop."""
     one = part.deployment
     status = one.ecs_status.upper()
@@ -235,7 +235,7 @@ def _crashed(tasks: Iterable[DeploymentTask]) -> list[DeploymentTask]:
     ]
 
 
-def _start_up(work: _Judgement, part: Evidence, earlier: Sequence[Evidence], settings: JudgeSettings) -> None:
+def _start_up(work: _Judgement, part: DeploymentEvidence, earlier: Sequence[DeploymentEvidence], settings: JudgeSettings) -> None:
     """(b) The start-up steps succeeded on every task that matters."""
     one = part.deployment
     failures = [t for t in one.tasks if t.migration_outcome in (Outcome.FAILED, Outcome.NEVER_RAN)]
@@ -264,15 +264,15 @@ def _cured(tasks: Sequence[DeploymentTask]) -> bool:
     )
 
 
-def _run_of(part: Evidence, task: DeploymentTask) -> MigrationRun | None:
+def _run_of(part: DeploymentEvidence, task: DeploymentTask) -> MigrationRun | None:
     return next((run for run in part.runs if run.id == task.run_id), None)
 
 
-def _finding_of(part: Evidence, run: MigrationRun | None) -> Finding | None:
+def _finding_of(part: DeploymentEvidence, run: MigrationRun | None) -> Finding | None:
     return next((f for f in part.findings if run is not None and f.run_id == run.id), None)
 
 
-def _migration_failed(work: _Judgement, part: Evidence, failures: Sequence[DeploymentTask]) -> None:
+def _migration_failed(work: _Judgement, part: DeploymentEvidence, failures: Sequence[DeploymentTask]) -> None:
     """The worst that matters first: a task that runs on although its migration failed, before one that never came up."""
     ordered = sorted(
         failures, key=lambda t: (not (t.application_continued and t.ready), not t.application_continued, -(t.started_ms or 0))
@@ -331,7 +331,7 @@ def _clean(text: str) -> str:
     return text.removesuffix("; the application continued").rstrip(". ")
 
 
-def _own_task_failed(work: _Judgement, part: Evidence, run: MigrationRun) -> None:
+def _own_task_failed(work: _Judgement, part: DeploymentEvidence, run: MigrationRun) -> None:
     finding = _finding_of(part, run)
     text = f"the one-off migration task {run.stream.task_id} failed: {run.error_code or run.text or 'exit code ' + str(run.exit_code)}"
     work.reason(
@@ -340,7 +340,7 @@ def _own_task_failed(work: _Judgement, part: Evidence, run: MigrationRun) -> Non
     work.check(CheckId.START_UP, VerdictValue.FAIL, text)
 
 
-def _not_failed(work: _Judgement, part: Evidence, earlier: Sequence[Evidence], settings: JudgeSettings) -> None:
+def _not_failed(work: _Judgement, part: DeploymentEvidence, earlier: Sequence[DeploymentEvidence], settings: JudgeSettings) -> None:
     """No failure was seen: is success proven, on each task whose log should hold it?"""
     one = part.deployment
     logged = [t for t in one.tasks if t.log_stream is not None]
@@ -382,7 +382,7 @@ def _proven(outcome: Outcome, confidence: Confidence) -> bool:
     )
 
 
-def _expected(part: Evidence, earlier: Sequence[Evidence], settings: JudgeSettings) -> str:
+def _expected(part: DeploymentEvidence, earlier: Sequence[DeploymentEvidence], settings: JudgeSettings) -> str:
     if settings.migrations != "auto":
         return settings.migrations
     if part.own_run is not None or any(e.own_run is not None for e in earlier):
@@ -391,7 +391,7 @@ def _expected(part: Evidence, earlier: Sequence[Evidence], settings: JudgeSettin
     return "at_start" if seen else "none"
 
 
-def _task_outcome(part: Evidence, task: DeploymentTask, expectation: str) -> tuple[Outcome, Confidence]:
+def _task_outcome(part: DeploymentEvidence, task: DeploymentTask, expectation: str) -> tuple[Outcome, Confidence]:
     if expectation == "own_task":
         return (
             (part.own_run.outcome, part.own_run.confidence)
@@ -402,7 +402,7 @@ def _task_outcome(part: Evidence, task: DeploymentTask, expectation: str) -> tup
     return (task.migration_outcome, run.confidence) if run is not None else (Outcome.NOT_SEEN, Confidence.UNKNOWN)
 
 
-def _ready_only(work: _Judgement, part: Evidence, logged: Sequence[DeploymentTask], unready: Sequence[DeploymentTask]) -> None:
+def _ready_only(work: _Judgement, part: DeploymentEvidence, logged: Sequence[DeploymentTask], unready: Sequence[DeploymentTask]) -> None:
     if unready and len(unready) == len(logged) and not part.answered:
         _never_listened(work, unready)
         return
@@ -418,7 +418,7 @@ def _never_listened(work: _Judgement, unready: Sequence[DeploymentTask]) -> None
     work.check(CheckId.START_UP, VerdictValue.FAIL if dead else VerdictValue.INCONCLUSIVE, text)
 
 
-def _doubt(work: _Judgement, part: Evidence, earlier: Sequence[Evidence], task: DeploymentTask, outcome: Outcome) -> None:
+def _doubt(work: _Judgement, part: DeploymentEvidence, earlier: Sequence[DeploymentEvidence], task: DeploymentTask, outcome: Outcome) -> None:
     where = f"task {task.task_id}"
     texts = {
         Outcome.PENDING: (ReasonCode.MIGRATION_PENDING, f"{where}: migrations are pending and were not applied"),
@@ -444,7 +444,7 @@ def _doubt(work: _Judgement, part: Evidence, earlier: Sequence[Evidence], task: 
     work.needed.append(f"the migration's result on {where}")
 
 
-def _suspect(part: Evidence, earlier: Sequence[Evidence]) -> str | None:
+def _suspect(part: DeploymentEvidence, earlier: Sequence[DeploymentEvidence]) -> str | None:
     """An error that vanished without a success: the deployment before failed, and this one only has nothing to do, or was marked by hand."""
     before = next((e for e in reversed(earlier) if e.deployment.service == part.deployment.service and e.deployment.tasks), None)
     if before is None:
@@ -459,7 +459,7 @@ def _suspect(part: Evidence, earlier: Sequence[Evidence]) -> str | None:
     )
 
 
-def _new_or_worse(work: _Judgement, part: Evidence, earlier: Sequence[Evidence], settings: JudgeSettings) -> None:
+def _new_or_worse(work: _Judgement, part: DeploymentEvidence, earlier: Sequence[DeploymentEvidence], settings: JudgeSettings) -> None:
     """(c) What refuses requests now: routes that are persistently refused, and kinds of failure that no earlier deployment had."""
     known = {f.fingerprint for e in earlier for f in e.findings}
     failing = failing_routes(part, settings)
@@ -499,7 +499,7 @@ def _new_or_worse(work: _Judgement, part: Evidence, earlier: Sequence[Evidence],
         work.check(CheckId.NEW_OR_WORSE, VerdictValue.PASS, "no new kind of failure and no route persistently refused")
 
 
-def _new_kinds(part: Evidence, known: set[str]) -> list[list[Finding]]:
+def _new_kinds(part: DeploymentEvidence, known: set[str]) -> list[list[Finding]]:
     """Kinds at error level that are new, with at least two requests (one when critical)."""
     groups: defaultdict[str, list[Finding]] = defaultdict(list)
     for finding in part.findings:
@@ -528,7 +528,7 @@ class FailingRoute:
     ours: bool  # refused by our own layers under the schema, not by one that judges the client's input
 
 
-def failing_routes(part: Evidence, settings: JudgeSettings) -> list[FailingRoute]:
+def failing_routes(part: DeploymentEvidence, settings: JudgeSettings) -> list[FailingRoute]:
     """Routes that are persistently refused, worst first.
 
     By our own layers under the schema (ORM, database, unhandled): at least `persistent_requests` times and in
@@ -592,7 +592,7 @@ def _failing_route(key: tuple[str, str], some: Sequence[Finding], answered: int,
     )
 
 
-def _fix_effective(work: _Judgement, part: Evidence, settings: JudgeSettings) -> None:
+def _fix_effective(work: _Judgement, part: DeploymentEvidence, settings: JudgeSettings) -> None:
     """(d) Only when a claim was made: a named fingerprint is gone, or a route now answers as expected."""
     if not settings.fixes and not settings.expect:
         work.check(CheckId.FIX_EFFECTIVE, VerdictValue.PASS, "no fix was claimed")
@@ -616,7 +616,7 @@ def _fix_effective(work: _Judgement, part: Evidence, settings: JudgeSettings) ->
         work.check(CheckId.FIX_EFFECTIVE, VerdictValue.PASS, "the claimed failure is gone")
 
 
-def _expectation(work: _Judgement, part: Evidence, text: str, settings: JudgeSettings) -> VerdictValue:
+def _expectation(work: _Judgement, part: DeploymentEvidence, text: str, settings: JudgeSettings) -> VerdictValue:
     """`METHOD /route STATUS`: enough answers of that kind, and the route not persistently refused."""
     method, _, rest = text.strip().partition(" ")
     route, _, status = rest.strip().rpartition(" ")
@@ -639,7 +639,7 @@ def _expectation(work: _Judgement, part: Evidence, text: str, settings: JudgeSet
     return VerdictValue.PASS
 
 
-def _enough_evidence(work: _Judgement, part: Evidence, as_of_ms: int, settings: JudgeSettings) -> int | None:
+def _enough_evidence(work: _Judgement, part: DeploymentEvidence, as_of_ms: int, settings: JudgeSettings) -> int | None:
     """(e) Logs of the deployment's tasks, settled and attributed, and enough answered requests. Returns how far logs are complete."""
     one = part.deployment
     result = VerdictValue.PASS

@@ -57,11 +57,11 @@ def _rules() -> Mapping[str, LintRule]:
     return {name: LintRule(id=name, **entry) for name, entry in data.items()}
 
 
-RULES: Mapping[str, LintRule] = _rules()
+LINT_RULES: Mapping[str, LintRule] = _rules()
 """Every rule, by id; the texts stand in `rules.toml`."""
 
 
-def lint(texts: Mapping[str, str]) -> list[LintFinding]:
+def lint_files(texts: Mapping[str, str]) -> list[LintFinding]:
     """Findings of several files (path -> text), sorted by path, line, rule.
 
     Files of one folder know each other: a script's `npm run x` is looked up in the package.json given beside it.
@@ -82,7 +82,7 @@ def lint(texts: Mapping[str, str]) -> list[LintFinding]:
 
 def lint_text(text: str, path: str = "start.sh") -> list[LintFinding]:
     """Findings of one file; `path` says what it is."""
-    return lint({path: text})
+    return lint_files({path: text})
 
 
 def _order(finding: LintFinding) -> tuple[str, int, str, str, str]:
@@ -113,7 +113,7 @@ def _finding(
     path: str, source: Source, line: int, rule: str, level: Level, text: str, command: str, *, hides: bool
 ) -> LintFinding:
     return LintFinding(
-        path=path, line=max(line, 1), rule=rule, level=level, text=text, mend=RULES[rule].mend, command=command, hides=hides,
+        path=path, line=max(line, 1), rule=rule, level=level, text=text, mend=LINT_RULES[rule].mend, command=command, hides=hides,
         where=source.where,
     )  # fmt: skip
 
@@ -140,7 +140,7 @@ def _sentence(walk: Walk, rule: str, level: Level) -> str:
         Ending.ENDLESS: "the script neither stops nor starts the server",
     }[walk.ending]
     some = "" if level is Level.ERROR else " on some ways"
-    title = RULES[rule].title
+    title = LINT_RULES[rule].title
     return f"when `{walk.command}` (line {walk.failed_line}) fails, {end}{some}: {title[0].lower()}{title[1:]}"
 
 
@@ -151,11 +151,11 @@ def _remarks(path: str, source: Source, rehearsal: Rehearsal) -> Iterator[LintFi
     if "psql" in rehearsal.tools and "ON_ERROR_STOP" not in source.text:
         line = next((walk.failed_line for walk in rehearsal.walks if walk.failed_line and "psql" in walk.command), source.line)
         yield _finding(
-            path, source, line or source.line, "psql_goes_on", Level.WARNING, RULES["psql_goes_on"].why, "psql", hides=True
+            path, source, line or source.line, "psql_goes_on", Level.WARNING, LINT_RULES["psql_goes_on"].why, "psql", hides=True
         )
     if source.build and rehearsal.tools:
         yield _finding(
-            path, source, source.line, "migrates_at_build", Level.WARNING, RULES["migrates_at_build"].why, "", hides=False
+            path, source, source.line, "migrates_at_build", Level.WARNING, LINT_RULES["migrates_at_build"].why, "", hides=False
         )
     if rehearsal.cut and rehearsal.tools:
-        yield _finding(path, source, source.line, "not_all_ways", Level.NOTE, RULES["not_all_ways"].why, "", hides=False)
+        yield _finding(path, source, source.line, "not_all_ways", Level.NOTE, LINT_RULES["not_all_ways"].why, "", hides=False)

@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from parsers.lint import RULES, Level, LintFinding, lint, lint_text
+from parsers.lint import LINT_RULES, Level, LintFinding, lint_files, lint_text
 
 FOLDER = Path(__file__).parent / "lint"
 WRITTEN_OUT = 3
@@ -252,7 +252,7 @@ def test_a_build_step_that_migrates_is_remarked() -> None:
 def test_package_scripts_are_followed_across_files() -> None:
     """`npm run x` of a script is looked up in the package.json given beside it, and the loss is named where it stands."""
     package = '{\n "scripts": {\n  "db:up": "prisma migrate deploy || true"\n }\n}'
-    found = lint({"app/package.json": package, "app/start.sh": "#!/bin/sh\nset -e\nnpm run db:up\nexec node server.js\n"})
+    found = lint_files({"app/package.json": package, "app/start.sh": "#!/bin/sh\nset -e\nnpm run db:up\nexec node server.js\n"})
 
     assert ("app/package.json", "or_true") in {(item.path, item.rule) for item in found}
     assert any(item.path == "app/start.sh" and item.hides for item in found)
@@ -322,7 +322,7 @@ def test_no_migration_no_finding() -> None:
 
 def test_every_rule_says_why_and_what_to_do() -> None:
     """No rule without its reason and its mend."""
-    assert all(rule.title and rule.why and rule.mend for rule in RULES.values())
+    assert all(rule.title and rule.why and rule.mend for rule in LINT_RULES.values())
 
 
 def test_the_server_before_the_migration_is_no_accusation() -> None:
