@@ -219,6 +219,18 @@ def _progress(frame: Frame) -> None:
 
 
 def _controls(frame: Frame) -> None:
+    services = frame.services()
+    if len(services) > 1 or frame.state.service:
+        st.selectbox(
+            "service",
+            services,
+            index=None,
+            key="svc",
+            bind="query-params",
+            placeholder="all services",
+            label_visibility="collapsed",
+            width=210,
+        )
     st.segmented_control(
         "Time zone",
         ZONES,
@@ -240,9 +252,6 @@ def _controls(frame: Frame) -> None:
 
 
 def _view(frame: Frame) -> None:
-    services = frame.services()
-    if len(services) > 1 or frame.state.service:
-        st.selectbox("service", services, index=None, key="svc", bind="query-params", placeholder="all services")
     st.text_input("from (absolute, UTC)", key="from", bind="query-params", placeholder="2025-11-19T02:50:00Z")
     st.text_input("to (absolute, UTC)", key="to", bind="query-params", placeholder="2025-11-19T03:10:00Z")
     for key in ("from", "to"):

@@ -35,21 +35,25 @@ def label(text: str | None, longest: int = _LONGEST_LABEL) -> str:
     return html.escape(cut).replace("$", "&#36;")
 
 
-def failures_by_revision(cells: Sequence[LadderCell], *, dark: bool) -> go.Figure:
-    """Refused and failed requests a revision, stacked by the layer that refused, in the order of the ladder."""
-    revisions = sorted({cell.revision for cell in cells})
-    counts = _sum(((cell.revision, str(cell.layer)), cell.requests) for cell in cells)
+def failures_by_deployment(cells: Sequence[LadderCell], names: Mapping[str, str], *, dark: bool) -> go.Figure:
+    """Refused and failed requests a deployment, stacked by the layer that refused, in the order of the ladder.
+
+    `names`: deployment id -> its label, oldest first; what is not in there is not drawn.
+    """
+    cells = [cell for cell in cells if cell.deployment_id in names]
+    counts = layer_counts(cells)
+    columns = _columns(cells, names)
     figure = _figure(dark=dark, height=300)
     for layer in _layers_of(cells):
-        values = [counts.get((revision, layer), 0) for revision in revisions]
-        figure.add_trace(_stack([str(revision) for revision in revisions], values, layer, text=True))
+        values = [counts.get((identifier, layer), 0) for identifier in columns]
+        figure.add_trace(_stack([names[identifier] for identifier in columns], values, layer, text=True))
     figure.update_layout(barmode="stack", bargap=0.35, legend=_legend(), yaxis_title="requests")
-    figure.update_xaxes(type="category", title="revision")
+    figure.update_xaxes(type="category", title="deployment")
     return figure
 
 
-def failures_over_time(cells: Sequence[TimeCell], marks: Iterable[tuple[int, int]], zone: tzinfo, *, dark: bool) -> go.Figure:
-    """Failures by time, stacked by layer; `marks` are (started ms, revision): the deployments, as dotted lines with names."""
+def failures_over_time(cells: Sequence[TimeCell], marks: Iterable[tuple[int, str]], zone: tzinfo, *, dark: bool) -> go.Figure:
+    """Failures by time, stacked by layer; `marks` are (started ms, label): the deployments, as dotted lines with names."""
     buckets = sorted({cell.bucket_ms for cell in cells})
     width = min((after - before for before, after in pairwise(buckets)), default=60_000)
     counts = _sum(((cell.bucket_ms, str(cell.layer or Layer.UNKNOWN)), cell.requests) for cell in cells)
@@ -58,22 +62,21 @@ def failures_over_time(cells: Sequence[TimeCell], marks: Iterable[tuple[int, int
         inside = [bucket for bucket in buckets if counts.get((bucket, layer))]
         trace = _stack([_iso(bucket, zone) for bucket in inside], [counts[(bucket, layer)] for bucket in inside], layer)
         figure.add_trace(trace.update(width=width))
-    for at_ms, revision in marks:
-        _add_mark(figure, _iso(at_ms, zone), str(revision), dark=dark)
+    for at_ms, name in marks:
+        _add_mark(figure, _iso(at_ms, zone), label(name, 24), dark=dark)
     figure.update_layout(barmode="stack", legend=_legend(), yaxis_title="requests")
     figure.update_xaxes(type="date")
     return figure
 
 
-def rate_by_revision(rows: Sequence[DeploymentRow], *, dark: bool) -> go.Figure:
+def rate_by_deployment(rows: Sequence[DeploymentRow], names: Mapping[str, str], *, dark: bool) -> go.Figure:
     """Share of requests answered 400, a point a deployment with its 95 % interval; without requests there is no point."""
     known = [row for row in sorted(rows, key=_age) if row.requests]
     shares = [row.refused_400 / row.requests for row in known]
-    names = _deployment_names(known)
     figure = _figure(dark=dark, height=300)
     figure.add_trace(
         go.Scatter(
-            x=names,
+            x=[names.get(row.deployment.deployment_id, str(row.deployment.revision)) for row in known],
             y=[round(share, 4) for share in shares],
             mode="markers",
             showlegend=False,
@@ -90,22 +93,20 @@ def rate_by_revision(rows: Sequence[DeploymentRow], *, dark: bool) -> go.Figure:
             hovertemplate="%{x}: %{customdata}<extra></extra>",
         )
     )
-    figure.update_xaxes(type="category", title="revision")
+    figure.update_xaxes(type="category", title="deployment")
     figure.update_yaxes(tickformat=".0%", rangemode="tozero", title="answered 400")
     return figure
 
 
-def ladder_map(cells: Sequence[LadderCell], *, dark: bool, routes: Sequence[tuple[str, str]] | None = None) -> go.Figure:
-    """Endpoint by revision: the layer that refused most there, by word, colour and count."""
-    chosen = list(routes or worst_routes(cells))
-    revisions = sorted({cell.revision for cell in cells})
-    best = _dominating(cells)
-    grid = [[best.get((*route, revision)) for revision in revisions] for route in chosen]
-    figure = _figure(dark=dark, height=90 + 46 * max(1, len(chosen)))
+def ladder_map(cells: Sequence[LadderCell], names: Mapping[str, str], *, dark: bool) -> go.Figure:
+    """Endpoint by deployment: the layer that refused most there, by word, colour and count."""
+    cells = [cell for cell in cells if cell.deployment_id in names]
+    routes, columns, best = worst_routes(cells), _columns(cells, names), _dominating(cells)
+    grid = [[best.get((*route, identifier)) for identifier in columns] for route in routes]
+    figure = _figure(dark=dark, height=90 + 46 * max(1, len(routes)))
     for ink in ("#000000", "#FFFFFF"):
-        figure.add_trace(
-            _map_of_ink(grid, ink, [str(revision) for revision in revisions], [label(f"{m} {r}") for m, r in chosen])
-        )
+        rows = [label(f"{method} {route}") for method, route in routes]
+        figure.add_trace(_map_of_ink(grid, ink, [names[identifier] for identifier in columns], rows))
     figure.update_xaxes(type="category", side="top", title="")
     figure.update_yaxes(autorange="reversed", automargin=True, type="category", showgrid=False, ticks="")
     return figure
@@ -125,7 +126,7 @@ def _map_of_ink(grid: list[list[LadderCell | None]], ink: str, columns: list[str
         ],
         texttemplate="%{text}",  # a label that does not fit is made smaller or left out
         textfont={"color": ink},
-        hovertemplate="%{y}<br>revision %{x}<br>%{text}<extra></extra>",
+        hovertemplate="%{y}<br>deployment %{x}<br>%{text}<extra></extra>",
         hoverongaps=False,
         zmin=-0.5,
         zmax=len(colours) - 0.5,
@@ -136,24 +137,23 @@ def _map_of_ink(grid: list[list[LadderCell | None]], ink: str, columns: list[str
     )
 
 
-def ladder_rungs(cells: Sequence[LadderCell], *, dark: bool) -> go.Figure:
-    """One endpoint's ladder: rungs from the door to the database, a column a revision, refused requests in the cell."""
-    revisions = sorted({cell.revision for cell in cells})
-    layers = _layers_of(cells)
-    counts = _sum(((str(cell.layer), cell.revision), cell.requests) for cell in cells)
-    grid = [[counts.get((layer, revision)) for revision in revisions] for layer in layers]
+def ladder_rungs(cells: Sequence[LadderCell], names: Mapping[str, str], *, dark: bool) -> go.Figure:
+    """One endpoint's ladder: rungs from the door to the database, a column a deployment, refused requests in the cell."""
+    cells = [cell for cell in cells if cell.deployment_id in names]
+    columns, layers, counts = _columns(cells, names), _layers_of(cells), layer_counts(cells)
+    grid = [[counts.get((identifier, layer)) for identifier in columns] for layer in layers]
     figure = _figure(dark=dark, height=80 + 38 * max(1, len(layers)))
     figure.add_trace(
         go.Heatmap(
             z=grid,
-            x=[str(revision) for revision in revisions],
+            x=[names[identifier] for identifier in columns],
             y=layers,
             xgap=3,
             ygap=3,
             showscale=False,
             colorscale=[[0, "#3B2A20"], [1, "#D55E00"]] if dark else [[0, "#FDE9DC"], [1, "#D55E00"]],
             zmin=0,
-            hovertemplate="revision %{x}: %{z} refused by %{y}<extra></extra>",
+            hovertemplate="deployment %{x}: %{z} refused by %{y}<extra></extra>",
             text=[["" if value is None else str(value) for value in row] for row in grid],
             texttemplate="%{text}",
             textfont={"size": 14},
@@ -164,7 +164,7 @@ def ladder_rungs(cells: Sequence[LadderCell], *, dark: bool) -> go.Figure:
     return figure
 
 
-def migration_grid(rows: Sequence[DeploymentRow], *, dark: bool) -> go.Figure:
+def migration_grid(rows: Sequence[DeploymentRow], names: Mapping[str, str], *, dark: bool) -> go.Figure:
     """Tool by deployment: the worst outcome among its tasks, by sign, word, code and colour."""
     ordered = sorted(rows, key=_age)
     tools = sorted({str(run.tool or "?") for row in ordered for run in row.runs}) or ["no tool seen"]
@@ -178,7 +178,7 @@ def migration_grid(rows: Sequence[DeploymentRow], *, dark: bool) -> go.Figure:
     figure.add_trace(
         go.Heatmap(
             z=levels,
-            x=_deployment_names(ordered),
+            x=[names.get(row.deployment.deployment_id, str(row.deployment.revision)) for row in ordered],
             y=[label(tool) for tool in tools],
             text=texts,
             texttemplate="%{text}",
@@ -188,7 +188,7 @@ def migration_grid(rows: Sequence[DeploymentRow], *, dark: bool) -> go.Figure:
             showscale=False,
             xgap=4,
             ygap=4,
-            hovertemplate="revision %{x}, %{y}: %{text}<extra></extra>",
+            hovertemplate="deployment %{x}, %{y}: %{text}<extra></extra>",
             textfont={"color": _INK[dark], "size": 13, "family": "Source Sans, Source Sans Pro, sans-serif"},
         )
     )
@@ -208,11 +208,17 @@ def _weight(cell: LadderCell) -> float:
     return 0.01 if cell.layer in (Layer.AUTH, Layer.ROUTING, Layer.RATE_LIMIT) else 1
 
 
-def _dominating(cells: Sequence[LadderCell]) -> dict[tuple[str, str, int], LadderCell]:
-    best: dict[tuple[str, str, int], LadderCell] = {}
+def _dominating(cells: Sequence[LadderCell]) -> dict[tuple[str, str, str], LadderCell]:
+    best: dict[tuple[str, str, str], LadderCell] = {}
     for cell in sorted(cells, key=lambda cell: (cell.requests, str(cell.layer))):
-        best[(cell.method or "", cell.route or "", cell.revision)] = cell
+        best[(cell.method or "", cell.route or "", cell.deployment_id)] = cell
     return best
+
+
+def _columns(cells: Sequence[LadderCell], names: Mapping[str, str]) -> list[str]:
+    """The deployments that have anything to show, oldest first."""
+    present = {cell.deployment_id for cell in cells}
+    return [identifier for identifier in names if identifier in present]
 
 
 def _grid_cell(row: DeploymentRow, tool: str) -> tuple[words.Sign, str]:
@@ -316,17 +322,6 @@ def _steps(colours: Sequence[str]) -> list[list[Any]]:
     return [[edge / size, colour] for number, colour in enumerate(colours) for edge in (number, number + 1)]
 
 
-def _deployment_names(rows: Sequence[DeploymentRow]) -> list[str]:
-    """The revision; a revision deployed twice gets its start beside it, for an axis needs different names."""
-    revisions = [row.deployment.revision for row in rows]
-    return [
-        str(row.deployment.revision)
-        if revisions.count(row.deployment.revision) == 1
-        else f"{row.deployment.revision} · {words.moment(row.deployment.started_ms, UTC)[5:16]}"
-        for row in rows
-    ]
-
-
 def _age(row: DeploymentRow) -> tuple[int, str]:
     deployment = row.deployment
     return (deployment.started_ms or deployment.created_ms or 0, deployment.deployment_id)
@@ -336,6 +331,6 @@ def _iso(timestamp_ms: int, zone: tzinfo) -> str:
     return datetime.fromtimestamp(timestamp_ms / 1000, UTC).astimezone(zone).strftime("%Y-%m-%d %H:%M:%S")
 
 
-def layer_counts(cells: Iterable[LadderCell]) -> Mapping[tuple[int, str], int]:
-    """(revision, layer) -> refused requests: the numbers behind `failures_by_revision`."""
-    return _sum(((cell.revision, str(cell.layer)), cell.requests) for cell in cells)
+def layer_counts(cells: Iterable[LadderCell]) -> dict[tuple[str, str], int]:
+    """(deployment id, layer) -> refused requests: the numbers behind `failures_by_deployment`."""
+    return _sum(((cell.deployment_id, str(cell.layer)), cell.requests) for cell in cells)

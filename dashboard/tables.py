@@ -45,11 +45,13 @@ _PAINTED: dict[str, dict[str, words.Sign]] = {
 
 
 def deployments(rows: Sequence[DeploymentRow], zone: tzinfo) -> pd.DataFrame:
-    """The landing page's table: which deployment, how bad, since when."""
+    """The landing page's table: which deployment, how bad, since when. Of several services each row says whose it is."""
+    several = len({row.deployment.service for row in rows}) > 1
     return _frame(
         [
             {
                 "verdict": words.sign_of(words.VERDICTS, row.verdict.verdict).label,
+                **({"service": _text(row.deployment.service)} if several else {}),
                 "revision": row.deployment.revision,
                 "commit": _text(row.deployment.commit or "?"),
                 "started": words.moment(row.deployment.started_ms or row.deployment.created_ms, zone),
@@ -128,12 +130,12 @@ def comparison(change: Comparison, names: Mapping[str, str]) -> tuple[pd.DataFra
 
 
 def migration_runs(runs: Sequence[MigrationRun], revisions: Mapping[str, str], zone: tzinfo) -> pd.DataFrame:
-    """One run a row; `revisions` gives a task id's revision."""
+    """One run a row; `revisions` gives a task id's deployment."""
     return _frame(
         [
             {
                 "outcome": words.sign_of(words.OUTCOMES, run.outcome).label,
-                "revision": revisions.get(run.stream.task_id or "", "?"),
+                "deployment": revisions.get(run.stream.task_id or "", "?"),
                 "tool": _text(run.tool or "?"),
                 "code": _text(run.error_code or (f"{run.implied_code} (implied)" if run.implied_code else "")),
                 "exit code": "?" if run.exit_code is None else str(run.exit_code),
@@ -149,40 +151,34 @@ def migration_runs(runs: Sequence[MigrationRun], revisions: Mapping[str, str], z
     )
 
 
-def layers_by_revision(cells: Sequence[LadderCell]) -> pd.DataFrame:
-    """The numbers of the chart of failures by revision: a row a revision, a column a layer."""
-    revisions = sorted({cell.revision for cell in cells}, reverse=True)
-    layers = [layer for layer in words.LADDER if any(str(cell.layer) == layer for cell in cells)]
-    return _frame(
-        [
-            {
-                "revision": revision,
-                **{
-                    layer: sum(cell.requests for cell in cells if cell.revision == revision and str(cell.layer) == layer)
-                    for layer in layers
-                },
-            }
-            for revision in revisions
-        ]
-    )
+def layers_by_deployment(cells: Sequence[LadderCell], names: Mapping[str, str]) -> pd.DataFrame:
+    """The numbers of the chart of failures: a row a deployment, newest first, a column a layer."""
+    layers = [str(layer) for layer in refusing_layers(cells)]
+    sums = {identifier: dict.fromkeys(layers, 0) for identifier in reversed(list(names))}
+    for cell in cells:
+        if cell.deployment_id in sums:
+            sums[cell.deployment_id][str(cell.layer)] += cell.requests
+    return _frame([{"deployment": names[identifier], **inside} for identifier, inside in sums.items() if any(inside.values())])
 
 
-def ladder(cells: Sequence[LadderCell]) -> pd.DataFrame:
-    """The layer ladder as numbers: endpoint, revision, layer, refused of answered."""
-    ordered = sorted(
-        cells, key=lambda cell: (cell.method or "", cell.route or "", -cell.revision, words.LADDER.index(str(cell.layer)))
+def ladder(cells: Sequence[LadderCell], names: Mapping[str, str]) -> pd.DataFrame:
+    """The layer ladder as numbers, newest deployment first: endpoint, deployment, layer, refused of answered."""
+    age = {identifier: number for number, identifier in enumerate(names)}
+    known = [cell for cell in cells if cell.deployment_id in names]
+    known.sort(
+        key=lambda cell: (cell.method or "", cell.route or "", -age[cell.deployment_id], words.LADDER.index(str(cell.layer)))
     )
     return _frame(
         [
             {
                 "endpoint": _text(f"{cell.method or ''} {cell.route or ''}".strip()),
-                "revision": cell.revision,
+                "deployment": names[cell.deployment_id],
                 "layer": words.layer_word(cell.layer),
                 "refused": cell.requests,
                 "of answered": cell.answered,
                 "share": words.share(cell.requests, cell.answered).split(" · ")[-1],
             }
-            for cell in ordered[:MOST_ROWS]
+            for cell in known[:MOST_ROWS]
         ]
     )
 
@@ -227,17 +223,18 @@ def _rate(row: RouteRow | None) -> float:
 
 
 def statuses(rows: Sequence[RouteRow], names: Mapping[str, str]) -> pd.DataFrame:
-    """One endpoint's answers: a row a deployment, a column a status."""
+    """One endpoint's answers: a row a deployment, newest first, a column a status."""
+    age = {identifier: number for number, identifier in enumerate(names)}
     known = sorted({status for row in rows for status in row.by_status})
     return _frame(
         [
             {
-                "revision": names.get(row.deployment_id, str(row.revision)),
+                "deployment": names.get(row.deployment_id, str(row.revision)),
                 "requests": row.requests,
                 **{str(status or "?"): row.by_status.get(status, 0) for status in known},
                 "aborted": row.aborted,
             }
-            for row in sorted(rows, key=lambda row: -row.revision)
+            for row in sorted(rows, key=lambda row: -age.get(row.deployment_id, 0))
         ]
     )
 

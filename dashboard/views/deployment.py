@@ -32,8 +32,7 @@ _STEP_ICONS = {
 
 
 def page(frame: Frame) -> None:
-    rows = frame.deployments()
-    row = chosen(frame, rows)
+    row = chosen(frame)
     if row is None:
         blocks.empty(
             "This deployment is not in the store, or not in this window. Read its logs with Refresh, "
@@ -41,18 +40,19 @@ def page(frame: Frame) -> None:
         )
         return
     state = frame.state.only_frame().with_(deployment=deployment_key(row.deployment.deployment_id))
-    _choice(frame, rows, row)
+    _choice(frame, row)
     _verdict(frame, row, state)
     _timeline(frame, row)
     _migrations(frame, row)
     _changes(frame, row, state)
 
 
-def chosen(frame: Frame, rows: list[DeploymentRow]) -> DeploymentRow | None:
-    """The deployment that the URL names; the newest when it names none."""
+def chosen(frame: Frame) -> DeploymentRow | None:
+    """The deployment that the URL names; the newest in view when it names none."""
     if frame.state.deployment is None:
+        rows = frame.deployments()
         return rows[0] if rows else None
-    return next((row for row in rows if frame.state.deployment in names_of(row)), None)
+    return next((row for row in frame.every_deployment() if frame.state.deployment in names_of(row)), None)
 
 
 def names_of(row: DeploymentRow) -> tuple[str, str]:
@@ -60,7 +60,9 @@ def names_of(row: DeploymentRow) -> tuple[str, str]:
     return row.deployment.deployment_id, deployment_key(row.deployment.deployment_id)
 
 
-def _choice(frame: Frame, rows: list[DeploymentRow], row: DeploymentRow) -> None:
+def _choice(frame: Frame, row: DeploymentRow) -> None:
+    """The service's other deployments in view, one click away."""
+    rows = [other for other in frame.deployments() if other.deployment.service == row.deployment.service]
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
         for other in rows[:12]:
             sign = words.sign_of(words.VERDICTS, other.verdict.verdict)

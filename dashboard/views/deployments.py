@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from dashboard.rows import DeploymentRow
 
 TITLE, PATH, ICON = "Deployments", "deployments", ":material/rocket_launch:"
-_CHARTS = ("by revision", "over time", "400s with interval")
+_CHARTS = ("by deployment", "over time", "400s with interval")
 
 
 def page(frame: Frame) -> None:
@@ -24,21 +24,40 @@ def page(frame: Frame) -> None:
     if not rows:
         blocks.empty("No deployment lies in this window. Widen it under View, or read more logs with Refresh.")
         return
-    _headline(frame, rows)
+    services = by_urgency(rows)
+    for number, mine in enumerate(services):
+        _headline(frame, mine, most=3 if len(services) == 1 else 2 if number == 0 else 1)
     _table(frame, rows)
     _charts(frame, rows)
 
 
-def _headline(frame: Frame, rows: list[DeploymentRow]) -> None:
-    newest = rows[0]
-    state = frame.state.only_frame().with_(deployment=deployment_key(newest.deployment.deployment_id))
+def by_urgency(rows: list[DeploymentRow]) -> list[list[DeploymentRow]]:
+    """The rows of each service, newest first; the service whose newest deployment is worst, and refuses most, comes first."""
+    services: dict[str, list[DeploymentRow]] = {}
+    for row in rows:
+        services.setdefault(row.deployment.service, []).append(row)
+    order = [VerdictValue.FAIL, VerdictValue.INCONCLUSIVE, VerdictValue.PASS]
+    return sorted(
+        services.values(),
+        key=lambda mine: (
+            order.index(mine[0].verdict.verdict),
+            -mine[0].refused_4xx - mine[0].failed_5xx,
+            mine[0].deployment.service,
+        ),
+    )
+
+
+def _headline(frame: Frame, rows: list[DeploymentRow], *, most: int) -> None:
+    """One service in words: its newest deployment's verdict, since when, and why."""
+    newest = rows[0].deployment
+    state = frame.state.only_frame().with_(deployment=deployment_key(newest.deployment_id))
     with st.container(border=True, gap="small"):
         with st.container(horizontal=True, vertical_alignment="center"):
-            blocks.badge(words.sign_of(words.VERDICTS, newest.verdict.verdict))
-            st.markdown(f"### Deployment {newest.deployment.revision}")
-            blocks.plain(since(rows, frame))
-        blocks.reasons(newest.verdict, most=3)
-        frame.link("deployment", state, f"Open deployment {newest.deployment.revision}", icon=":material/arrow_forward:")
+            blocks.badge(words.sign_of(words.VERDICTS, rows[0].verdict.verdict))
+            st.markdown(f"### Deployment {newest.revision}")
+            blocks.plain(f"{newest.service} · {since(rows, frame)}")
+        blocks.reasons(rows[0].verdict, most=most)
+        frame.link("deployment", state, f"Open deployment {newest.revision}", icon=":material/arrow_forward:")
 
 
 def since(rows: list[DeploymentRow], frame: Frame) -> str:
@@ -69,11 +88,12 @@ def _table(frame: Frame, rows: list[DeploymentRow]) -> None:
     )
     if chosen is not None:
         frame.go("deployment", frame.state.only_frame().with_(deployment=deployment_key(rows[chosen].deployment.deployment_id)))
+    names = frame.names()
     with st.container(horizontal=True, gap="small"):
         for row in rows[:12]:
             state = frame.state.only_frame().with_(deployment=deployment_key(row.deployment.deployment_id))
             sign = words.sign_of(words.VERDICTS, row.verdict.verdict)
-            frame.link("deployment", state, f"{row.deployment.revision} {sign.word}", icon=sign.icon)
+            frame.link("deployment", state, f"{names.get(row.deployment.deployment_id, '?')} {sign.word}", icon=sign.icon)
 
 
 def _charts(frame: Frame, rows: list[DeploymentRow]) -> None:
@@ -92,24 +112,27 @@ def _charts(frame: Frame, rows: list[DeploymentRow]) -> None:
         _over_time(frame, rows)
     elif shown == "400s with interval":
         blocks.chart(
-            charts.rate_by_revision(rows, dark=frame.dark),
+            charts.rate_by_deployment(rows, frame.names(), dark=frame.dark),
             key="rate",
-            alt="Share of requests answered 400 by revision, with its 95 percent interval",
+            alt="Share of requests answered 400 by deployment, with its 95 percent interval",
         )
         st.caption("A point is the measured share, the bar its 95 % interval: few requests make a long bar.")
     else:
-        _by_revision(frame)
+        _by_deployment(frame)
 
 
-def _by_revision(frame: Frame) -> None:
+def _by_deployment(frame: Frame) -> None:
     cells = frame.ladder(frame.filters())
     if not cells:
         blocks.empty("No refused or failed request in this window: nothing to draw.")
         return
-    figure = charts.failures_by_revision(cells, dark=frame.dark)
-    blocks.chart(figure, key="by-revision", alt="Refused and failed requests by revision, stacked by the layer that refused")
+    figure = charts.failures_by_deployment(cells, frame.names(), dark=frame.dark)
+    blocks.chart(figure, key="by-deployment", alt="Refused and failed requests by deployment, stacked by the layer that refused")
     blocks.as_table(
-        frame, tables.layers_by_revision(cells), key="layers", alt="Refused and failed requests by revision and layer"
+        frame,
+        tables.layers_by_deployment(cells, frame.names()),
+        key="layers",
+        alt="Refused and failed requests by deployment and layer",
     )
 
 
@@ -118,8 +141,11 @@ def _over_time(frame: Frame, rows: list[DeploymentRow]) -> None:
     if not cells:
         blocks.empty("No failure in this window: nothing to draw.")
         return
+    names = frame.names()
     marks = [
-        (start, row.deployment.revision) for row in rows if (start := row.deployment.started_ms or row.deployment.created_ms)
+        (start, names.get(row.deployment.deployment_id, "?"))
+        for row in rows
+        if (start := row.deployment.started_ms or row.deployment.created_ms)
     ]
     figure = charts.failures_over_time(cells, marks, frame.zone, dark=frame.dark)
     blocks.chart(figure, key="over-time", alt="Failures over time, stacked by layer, with the deployments as dotted lines")

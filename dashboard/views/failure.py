@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import pandas as pd
 import streamlit as st
 
 from dashboard import sharing, tables, words
@@ -80,11 +81,9 @@ def summary(group: FailureGroup, names: dict[str, str]) -> str:
 
 def _where(frame: Frame, group: FailureGroup) -> None:
     st.markdown("#### By deployment")
-    import pandas as pd
-
     rows = pd.DataFrame(
         [
-            {"revision": name, "requests": group.by_deployment.get(identifier, 0)}
+            {"deployment": name, "requests": group.by_deployment.get(identifier, 0)}
             for identifier, name in reversed(frame.names().items())
         ]
     )
@@ -93,7 +92,7 @@ def _where(frame: Frame, group: FailureGroup) -> None:
         frame,
         rows,
         key=f"where-{group.fingerprint}",
-        alt="Requests of this failure by revision",
+        alt="Requests of this failure by deployment",
         config={"requests": st.column_config.ProgressColumn("requests", format="%d", min_value=0, max_value=max(1, top))},
     )
     if group.fields:

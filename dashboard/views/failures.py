@@ -82,5 +82,5 @@ def ranked(groups: Sequence[FailureGroup]) -> list[FailureGroup]:
 def _chart(frame: Frame, state: ViewState) -> None:
     cells = frame.ladder(wanted(frame, state))
     if cells:
-        figure = charts.failures_by_revision(cells, dark=frame.dark)
-        blocks.chart(figure, key="failures-by-revision", alt="Refused and failed requests by revision, stacked by layer")
+        figure = charts.failures_by_deployment(cells, frame.names(), dark=frame.dark)
+        blocks.chart(figure, key="failures-by-deployment", alt="Refused and failed requests by deployment, stacked by layer")

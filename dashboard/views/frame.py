@@ -58,6 +58,10 @@ class Frame:
         rows: list[DeploymentRow] = self._ask("deployments", self.state.service)
         return [row for row in rows if self._inside(row)]
 
+    def every_deployment(self) -> list[DeploymentRow]:
+        """Of all services and times: a link to one deployment opens it whatever window is set."""
+        return self._ask("deployments", None)  # type: ignore[no-any-return]
+
     def _inside(self, row: DeploymentRow) -> bool:
         """Whether a deployment's time touches the window."""
         start = row.deployment.started_ms or row.deployment.created_ms or 0
@@ -129,9 +133,21 @@ class Frame:
         return self._ask("freshness")  # type: ignore[no-any-return]
 
     def names(self) -> dict[str, str]:
-        """Deployment id -> its revision as text, oldest first: the order of every sparkline."""
+        """Deployment id -> its label, oldest first: the order of every sparkline and of every chart's columns.
+
+        A label is the revision; with several services the service too, and of a revision that was deployed twice the time.
+        """
         rows = sorted(self.deployments(), key=lambda row: row.deployment.started_ms or row.deployment.created_ms or 0)
-        return {row.deployment.deployment_id: str(row.deployment.revision) for row in rows}
+        several = len({row.deployment.service for row in rows}) > 1
+        plain = [
+            f"{row.deployment.service} {row.deployment.revision}" if several else str(row.deployment.revision) for row in rows
+        ]
+        return {
+            row.deployment.deployment_id: name
+            if plain.count(name) == 1
+            else f"{name} · {self.moment(row.deployment.started_ms)[5:16]}"
+            for row, name in zip(rows, plain, strict=True)
+        }
 
     def endpoint(self, endpoints: list[tuple[str, str]]) -> tuple[str, str] | None:
         """The (method, route) that the state's route id names, if it is among these."""

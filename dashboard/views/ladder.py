@@ -33,11 +33,11 @@ def page(frame: Frame) -> None:
 
 def _overview(frame: Frame, cells: list[LadderCell], routes: list[tuple[str, str]]) -> None:
     worst = [cell for cell in cells if (cell.method or "", cell.route or "") == routes[0]]
-    blocks.plain(story(worst, routes[0]))
+    blocks.plain(story(worst, routes[0], frame.names()))
     blocks.chart(
-        charts.ladder_map(cells, dark=frame.dark),
+        charts.ladder_map(cells, frame.names(), dark=frame.dark),
         key="ladder-map",
-        alt="Endpoints by revision; each cell names the layer that refused most requests there",
+        alt="Endpoints by deployment; each cell names the layer that refused most requests there",
     )
     st.caption("A cell names the layer that refused most; refused of answered. Choose an endpoint for all its rungs.")
     endpoints = _endpoints(cells, routes)
@@ -55,22 +55,23 @@ def _endpoints(cells: list[LadderCell], first: list[tuple[str, str]]) -> list[tu
 
 def _one(frame: Frame, cells: list[LadderCell], endpoint: tuple[str, str]) -> None:
     frame.link("ladder", frame.state.with_(route=None), "All endpoints", icon=":material/arrow_back:")
-    blocks.plain(story(cells, endpoint))
+    blocks.plain(story(cells, endpoint, frame.names()))
     blocks.chart(
-        charts.ladder_rungs(cells, dark=frame.dark),
+        charts.ladder_rungs(cells, frame.names(), dark=frame.dark),
         key="rungs",
-        alt="Refused requests of one endpoint: layers from the door to the database, by revision",
+        alt="Refused requests of one endpoint: layers from the door to the database, by deployment",
     )
-    listing = tables.ladder(cells)
-    blocks.table(frame, listing, key="rungs", alt="Refused requests of this endpoint by revision and layer")
+    listing = tables.ladder(cells, frame.names())
+    blocks.table(frame, listing, key="rungs", alt="Refused requests of this endpoint by deployment and layer")
     blocks.download(listing, "ladder")
 
 
-def story(cells: list[LadderCell], endpoint: tuple[str, str]) -> str:
-    """`POST /…: 46 validation (48) → 47 business_rule (63) → …`: which layer refuses most, revision by revision."""
+def story(cells: list[LadderCell], endpoint: tuple[str, str], names: dict[str, str]) -> str:
+    """`POST /…: 46 validation (48) → 47 business_rule (63) → …`: which layer refuses most, deployment by deployment."""
     steps = []
-    for revision in sorted({cell.revision for cell in cells}):
-        inside = [cell for cell in cells if cell.revision == revision]
-        most = max(inside, key=lambda cell: (cell.requests, words.LADDER.index(str(cell.layer))))
-        steps.append(f"{revision} {most.layer} ({most.requests})")
+    for identifier, name in names.items():
+        inside = [cell for cell in cells if cell.deployment_id == identifier]
+        if inside:
+            most = max(inside, key=lambda cell: (cell.requests, words.LADDER.index(str(cell.layer))))
+            steps.append(f"{name} {most.layer} ({most.requests})")
     return f"{' '.join(endpoint).strip()}: " + " → ".join(steps)

@@ -20,15 +20,16 @@ def page(frame: Frame) -> None:
         blocks.empty("No deployment lies in this window. Widen it under View.")
         return
     blocks.plain(summary(runs))
-    figure = charts.migration_grid(rows, dark=frame.dark)
-    blocks.chart(figure, key="grid", alt="Outcome of the migrations by tool and revision")
+    figure = charts.migration_grid(rows, frame.names(), dark=frame.dark)
+    blocks.chart(figure, key="grid", alt="Outcome of the migrations by tool and deployment")
     if not runs:
         blocks.empty(
             "No migration run was seen: either this service does not migrate at start, or the start of its logs is missing."
         )
         return
-    revisions = {task.task_id: str(row.deployment.revision) for row in rows for task in row.deployment.tasks}
-    listing = tables.migration_runs(runs, revisions, frame.zone)
+    names = frame.names()
+    owners = {task.task_id: names[row.deployment.deployment_id] for row in rows for task in row.deployment.tasks}
+    listing = tables.migration_runs(runs, owners, frame.zone)
     picked = blocks.table(frame, listing, key="runs", alt="Migration runs, newest deployment first", opens=True)
     blocks.download(listing, "migration-runs")
     _selected(frame, runs, picked)

@@ -56,7 +56,7 @@ def _one(frame: Frame, rows: list[RouteRow], endpoint: tuple[str, str], names: d
     frame.link("requests", frame.state.with_(route=None), "All endpoints", icon=":material/arrow_back:")
     blocks.plain(" ".join(endpoint).strip())
     listing = tables.statuses(rows, names)
-    blocks.table(frame, listing, key="statuses", alt="Answers of this endpoint by revision and status")
+    blocks.table(frame, listing, key="statuses", alt="Answers of this endpoint by deployment and status")
     blocks.download(listing, "endpoint")
     state = frame.state.only_frame().with_(route=frame.state.route)
     frame.link("ladder", state, "Which layer refuses it", icon=":material/stairs:")

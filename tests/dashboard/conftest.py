@@ -72,26 +72,39 @@ def browser(chromium):
         running.close()
 
 
+@pytest.fixture(scope="session")
+def contexts(browser):
+    """One browser profile for each kind of look (theme, size): pages of one kind share what is loaded already."""
+    opened = {}
+
+    def of(**options):
+        key = repr(sorted(options.items()))
+        if key not in opened:
+            given = {"viewport": {"width": 1280, "height": 900}, "timezone_id": "America/New_York"} | options
+            opened[key] = browser.new_context(**given)
+        return opened[key]
+
+    yield of
+    for context in opened.values():
+        context.close()
+
+
 @pytest.fixture
-def look(browser):
-    """`look(url, **context)` opens a page in a context of its own and waits until it is drawn."""
-    contexts = []
+def look(contexts):
+    """`look(url, **options)` opens a page and waits until it is drawn."""
+    pages = []
 
     def open_page(url: str, **options):
-        context = browser.new_context(
-            **({"viewport": {"width": 1280, "height": 900}, "timezone_id": "America/New_York"} | options)
-        )
-        contexts.append(context)
-        context.grant_permissions(["clipboard-read", "clipboard-write"])
-        page = context.new_page()
+        page = contexts(**options).new_page()
+        pages.append(page)
         page.set_default_timeout(20_000)
         page.goto(url)
         settle(page)
         return page
 
     yield open_page
-    for context in contexts:
-        context.close()
+    for page in pages:
+        page.close()
 
 
 def settle(page) -> None:

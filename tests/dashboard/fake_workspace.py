@@ -764,6 +764,7 @@ HOSTILE = {
     "markdown": "![x](http://evil.example/a.png) [link](http://evil.example) **bold** # head <http://evil.example>",
     "directives": ":material/home: :red[red] :rocket: $x^2$ :streamlit:",
     "control": "\x1b[31mred\x1b[0m \x1b]8;;http://evil.example\x07link\x1b]8;;\x07 \u202egnp.exe \x00 \u2028 next",
-    "formula": "=HYPERLINK(\"http://evil.example\")",
+    "formula": '=HYPERLINK("http://evil.example")',
     "fence": "```\n# out of the fence\n</code></pre>",
 }
+HOSTILE["all"] = "\n".join(HOSTILE.values())

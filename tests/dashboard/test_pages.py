@@ -118,14 +118,13 @@ def test_the_ladder_tells_its_story_in_words():
     assert said in words_of(drawn("ladder"))
 
 
-@pytest.mark.parametrize("kind", list(HOSTILE))
 @pytest.mark.parametrize("view", VIEWS)
-def test_log_text_is_never_markdown(view, kind):
+def test_log_text_is_never_markdown(view):
     """A hostile line reaches text, code and table cells only: no Markdown, caption, badge, label or HTML element holds it."""
-    hostile = HOSTILE[kind]
-    app = drawn(view, hostile=hostile)
-    probe = hostile[:12]
+    app = drawn(view, hostile=HOSTILE["all"])
+    probes = [one[:12] for one in HOSTILE.values()]
 
     for element_kind in ("markdown", "caption", "info", "header", "subheader", "title", "html", "badge", "button", "expander"):
         for element in app.get(element_kind):
-            assert probe not in str(getattr(element, "value", "")) + str(getattr(element, "label", ""))
+            held = str(getattr(element, "value", "")) + str(getattr(element, "label", ""))
+            assert [probe for probe in probes if probe in held] == []
