@@ -28,6 +28,7 @@ def older_than(db: Database, border_ms: int) -> int:
     with db.write() as sql:
         old = [number for (number,) in sql.execute(question, (border_ms,))]
         drop_streams(sql, old)
+        sql.execute("DELETE FROM fetched WHERE start_ms < ?", (border_ms,))
     return len(old)
 
 
@@ -49,6 +50,8 @@ def forget(db: Database, *, service: str | None, before_ms: int | None, everythi
         drop_streams(sql, chosen)
         _forget_ecs(sql, service=service if before_ms is None else None, everything=everything)
         sql.execute("UPDATE origins SET digest = ''")  # whatever is collected again is read again
+        sql.execute("DELETE FROM fetched")
+        sql.execute("DELETE FROM fetch_gaps")
     db.scrub()
     return len(chosen)
 

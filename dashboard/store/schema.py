@@ -111,4 +111,17 @@ STEPS = (
 
     CREATE TABLE leases (name TEXT PRIMARY KEY, holder TEXT NOT NULL, until_ms INTEGER NOT NULL) WITHOUT ROWID;
     """,
+    """
+    CREATE TABLE fetched (
+        origin INTEGER NOT NULL REFERENCES origins (id), region TEXT NOT NULL, log_group TEXT NOT NULL,
+        selection TEXT NOT NULL, start_ms INTEGER NOT NULL, end_ms INTEGER NOT NULL, state TEXT NOT NULL,
+        packs_digest TEXT NOT NULL, events INTEGER NOT NULL, digest TEXT NOT NULL, read_ms INTEGER NOT NULL,
+        PRIMARY KEY (origin, region, log_group, selection, start_ms)
+    ) WITHOUT ROWID;
+    CREATE TABLE fetch_gaps (
+        origin INTEGER NOT NULL REFERENCES origins (id), region TEXT NOT NULL, log_group TEXT NOT NULL,
+        selection TEXT NOT NULL, start_ms INTEGER NOT NULL, end_ms INTEGER NOT NULL, reason TEXT NOT NULL,
+        read_ms INTEGER NOT NULL, PRIMARY KEY (origin, region, log_group, selection, start_ms)
+    ) WITHOUT ROWID;
+    """,
 )

@@ -14,7 +14,7 @@ import hashlib
 import sqlite3
 import zlib
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Any, TypeVar
@@ -99,16 +99,26 @@ def put(sql: sqlite3.Connection, origin: int, new: Slice, fold: Fold, *, read_ms
 
     Raises StoreError when a slice would be cut in two: ask `whole` first.
     """
-    if new.reading.head or new.reading.tail:
-        raise ValueError("a slice must be sealed: raw events are never stored")
-    stream = _stream_id(sql, new.stream, origin)
-    _remove_inside(sql, stream, new)
-    _insert(sql, stream, origin, new, read_ms)
-    start, end = _reach(sql, stream, new)
-    owner = int(sql.execute("SELECT owner FROM streams WHERE id = ?", (stream,)).fetchone()[0])
-    reading = fold(list(_load(sql, stream, new, start, end)))
-    _derive(sql, stream, owner, reading, start, end)
-    _bounds(sql, stream)
+    put_all(sql, origin, [new], fold, read_ms=read_ms)
+
+
+def put_all(sql: sqlite3.Connection, origin: int, news: Iterable[Slice], fold: Fold, *, read_ms: int) -> None:
+    """`put` of many slices: what depends on those of one stream is derived once, not once a slice."""
+    by_stream: defaultdict[StreamKey, list[Slice]] = defaultdict(list)
+    for new in news:
+        if new.reading.head or new.reading.tail:
+            raise ValueError("a slice must be sealed: raw events are never stored")
+        by_stream[new.stream].append(new)
+    for key, some in by_stream.items():
+        stream = _stream_id(sql, key, origin)
+        for new in some:
+            _remove_inside(sql, stream, new)
+            _insert(sql, stream, origin, new, read_ms)
+        start, end = _reach(sql, stream, min(one.start_ms for one in some), max(one.end_ms for one in some))
+        owner = int(sql.execute("SELECT owner FROM streams WHERE id = ?", (stream,)).fetchone()[0])
+        reading = fold(list(_load(sql, stream, {one.start_ms: one for one in some}, start, end)))
+        _derive(sql, stream, owner, reading, start, end)
+        _bounds(sql, stream)
 
 
 def drop_streams(sql: sqlite3.Connection, streams: Iterable[int]) -> None:
@@ -214,13 +224,13 @@ def unpack(data: bytes, kind: type[T]) -> T:
 # ---- what has to be folded again ---------------------------------------------------------------------------------------------
 
 
-def _reach(sql: sqlite3.Connection, stream: int, new: Slice) -> tuple[int | None, int | None]:
-    """The stretch that the new slice may change: the whole stream (None), or whole minutes around it and the runs there."""
+def _reach(sql: sqlite3.Connection, stream: int, start_ms: int, end_ms: int) -> tuple[int | None, int | None]:
+    """The stretch that new slices within [start_ms, end_ms) may change: the whole stream (None), or whole minutes around it and the runs there."""
     facts = sql.execute("SELECT sum(facts) FROM slices WHERE stream = ?", (stream,)).fetchone()[0]
     if facts <= FOLDED_WHOLE:
         return None, None
-    start = (new.start_ms // MINUTE_MS - 1) * MINUTE_MS
-    end = (-(-new.end_ms // MINUTE_MS) + 1) * MINUTE_MS
+    start = (start_ms // MINUTE_MS - 1) * MINUTE_MS
+    end = (-(-end_ms // MINUTE_MS) + 1) * MINUTE_MS
     first, last = sql.execute(
         "SELECT min(started_ms), max(ended_ms) FROM runs WHERE stream = ? AND started_ms < ? AND (ended_ms >= ? OR is_open)",
         (stream, end + MINUTE_MS, start - MINUTE_MS),
@@ -230,18 +240,21 @@ def _reach(sql: sqlite3.Connection, stream: int, new: Slice) -> tuple[int | None
     return start, end
 
 
-def _load(sql: sqlite3.Connection, stream: int, new: Slice, start: int | None, end: int | None) -> Iterator[StreamReading]:
+def _load(
+    sql: sqlite3.Connection, stream: int, fresh: Mapping[int, Slice], start: int | None, end: int | None
+) -> Iterator[StreamReading]:
     """The stretches of a stream, a minute further than [start, end) to either side, so that its borders are folded right."""
     low = None if start is None else start - MINUTE_MS
     high = None if end is None else end + MINUTE_MS
+    key = next(iter(fresh.values())).stream
     rows = sql.execute(
         "SELECT start_ms, first_event_ms, last_event_ms, last_ingestion_ms, events, undecodable, access_lines, rest FROM slices "
         "WHERE stream = ? AND end_ms > ? AND start_ms < ? ORDER BY start_ms",
         (stream, _floor(low), _ceiling(high)),
     ).fetchall()
     for start_ms, first, last, ingestion, events, undecodable, access_lines, rest in rows:
-        if start_ms == new.start_ms:
-            yield _within(replace(new.reading, first_key=(start_ms, 0, "", 0)), low, high)
+        if start_ms in fresh:
+            yield _within(replace(fresh[start_ms].reading, first_key=(start_ms, 0, "", 0)), low, high)
             continue
         kept = unpack(rest, _Rest)
         blocks = sql.execute(
@@ -249,7 +262,7 @@ def _load(sql: sqlite3.Connection, stream: int, new: Slice, start: int | None, e
             (stream, start_ms, _floor(low), _ceiling(high)),
         )
         reading = StreamReading(
-            stream=new.stream,
+            stream=key,
             facts=tuple(fact for (data,) in blocks for fact in unpack(data, list[Fact])),
             counts={row[:6]: row[6] for row in kept.counts},
             openings=tuple(kept.openings),
