@@ -104,10 +104,21 @@ class _Machine:
         mark = match.mark if match is not None else None
         if mark is not None and match is not None:
             self._take_mark(fact, match, mark)
+            self._take_rest(fact, match)
         elif match is not None and self._is_plain_failure(match):
             self._fail(fact, match)
         elif self.current is not None and (match is None or match.category is None) and not fact.access:
             self._chatter(fact)
+
+    def _take_rest(self, fact: Fact, taken: Match) -> None:
+        """One line may say more than one thing: "migrations failed (exit 1), starting anyway"."""
+        run = self.current
+        if run is None or taken.mark is None or taken.mark.kind not in _LATE:
+            return
+        for other in fact.matches:
+            if other is not taken and other.mark is not None and other.mark.kind in (MarkKind.EXIT, MarkKind.CONTINUING):
+                run.marks.append(other.mark)
+                self._apply(run, fact, other, other.mark)
 
     def _applicable(self, fact: Fact) -> Match | None:
         """The match that counts here: marks before plain causes; rules bound to a run only inside (or outside) one."""

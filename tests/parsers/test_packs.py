@@ -90,7 +90,8 @@ def test_patterns_stay_in_the_common_subset(rule: Rule) -> None:
 def test_a_pack_says_where_its_facts_come_from(pack: Pack) -> None:
     """measured (run by us, see tests/lab) or documented, with references; a migration tool says how it ends."""
     assert pack.status in ("measured", "documented")
-    assert pack.title and pack.references
+    assert pack.title
+    assert pack.references
     if pack.tool:
         assert pack.success in ("printed", "silent")
 
@@ -104,7 +105,7 @@ def test_ids_are_for_ever() -> None:
 
 def pumps(rule: Rule) -> Iterator[str]:
     """Hostile lines for one rule: its own examples and their pieces, repeated to 64 kB, cut before they fit."""
-    for example in rule.examples[:2]:
+    for example in rule.examples[:1]:
         text = _text(example)
         yield (text + "\n") * (PUMP_CHARS // (len(text) + 1) + 1)
         yield text[: max(1, len(text) // 2)] * (2 * PUMP_CHARS // len(text) + 1)
@@ -116,10 +117,11 @@ def pumps(rule: Rule) -> Iterator[str]:
         yield literal * (PUMP_CHARS // len(literal))
         yield f"{literal} " * (PUMP_CHARS // (len(literal) + 1))
         yield f"{literal}\n" * (PUMP_CHARS // (len(literal) + 1))
-    yield "a" * PUMP_CHARS
-    yield " " * PUMP_CHARS
-    yield "\n " * (PUMP_CHARS // 2)
-    yield "x: " * (PUMP_CHARS // 3)
+    if not rule.literals:  # without literals a rule is tried on every record
+        yield "a" * PUMP_CHARS
+        yield " " * PUMP_CHARS
+        yield "\n " * (PUMP_CHARS // 2)
+        yield "x: " * (PUMP_CHARS // 3)
 
 
 @pytest.mark.parametrize("rule", [pytest.param(rule, id=rule.id) for rule in RULES.rules])
