@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from dashboard.rows import DeploymentRow, LadderCell, TimeCell
 
 MOST_ROUTES = 12
+DOORS = "auth, routing, rate_limit, body_parser"
 _LONGEST_LABEL = 48
 _MARGIN = {"l": 8, "r": 8, "t": 28, "b": 8}
 _INK = {False: "#1F2328", True: "#ECEEF1"}
@@ -53,20 +54,49 @@ def failures_by_deployment(cells: Sequence[LadderCell], names: Mapping[str, str]
 
 
 def failures_over_time(cells: Sequence[TimeCell], marks: Iterable[tuple[int, str]], zone: tzinfo, *, dark: bool) -> go.Figure:
-    """Failures by time, stacked by layer; `marks` are (started ms, label): the deployments, as dotted lines with names."""
-    buckets = sorted({cell.bucket_ms for cell in cells})
-    width = min((after - before for before, after in pairwise(buckets)), default=60_000)
-    counts = _sum(((cell.bucket_ms, str(cell.layer or Layer.UNKNOWN)), cell.requests) for cell in cells)
+    """Failures by time, stacked by layer; `marks` are (started ms, label): the deployments, as dotted lines with names.
+
+    Areas, not bars: a bar is an element of its own in the browser, and six hundred of them take a second to draw.
+    """
+    buckets = _every_bucket(sorted({cell.bucket_ms for cell in cells}))
+    counts = _sum(((cell.bucket_ms, _band(cell.layer)), cell.requests) for cell in cells)
+    moments = [_iso(bucket, zone) for bucket in buckets]
     figure = _figure(dark=dark, height=280)
-    for layer in _layers_of(cells):
-        inside = [bucket for bucket in buckets if counts.get((bucket, layer))]
-        trace = _stack([_iso(bucket, zone) for bucket in inside], [counts[(bucket, layer)] for bucket in inside], layer)
-        figure.add_trace(trace.update(width=width))
+    bands = {_band(cell.layer) for cell in cells}
+    for layer in (one for one in (DOORS, *words.LADDER) if one in bands):
+        figure.add_trace(_area(moments, [counts.get((bucket, layer), 0) for bucket in buckets], layer))
     for at_ms, name in marks:
         _add_mark(figure, _iso(at_ms, zone), label(name, 24), dark=dark)
-    figure.update_layout(barmode="stack", legend=_legend(), yaxis_title="requests")
+    figure.update_layout(legend=_legend(), yaxis_title="requests")
     figure.update_xaxes(type="date")
     return figure
+
+
+def _band(layer: Layer | None) -> str:
+    """What stands at the door (unreadable, not signed in, too often, no such route) is one band over time."""
+    doors = (Layer.BODY_PARSER, Layer.AUTH, Layer.RATE_LIMIT, Layer.ROUTING)
+    return DOORS if layer in doors else str(layer or Layer.UNKNOWN)
+
+
+def _every_bucket(buckets: list[int]) -> list[int]:
+    """The empty ones between them too: an area needs its zeros. At most 120, else the given ones alone."""
+    width = min((after - before for before, after in pairwise(buckets)), default=60_000)
+    if not buckets or (buckets[-1] - buckets[0]) // width > 120:
+        return buckets
+    return list(range(buckets[0] - width, buckets[-1] + 2 * width, width))
+
+
+def _area(x: list[str], y: list[int], layer: str) -> go.Scatter:
+    return go.Scatter(
+        x=x,
+        y=y,
+        name=layer,
+        mode="lines",
+        stackgroup="layers",
+        line={"shape": "hvh", "width": 0, "color": words.LAYER_COLOURS.get(layer, words.LAYER_COLOURS[Layer.AUTH])},
+        fillcolor=words.LAYER_COLOURS.get(layer, words.LAYER_COLOURS[Layer.AUTH]),
+        hovertemplate="%{x}: %{y} by " + layer + "<extra></extra>",
+    )
 
 
 def rate_by_deployment(rows: Sequence[DeploymentRow], names: Mapping[str, str], *, dark: bool) -> go.Figure:

@@ -40,6 +40,7 @@ _ASKS = {
     ReasonCode.MIGRATION_UNPROVEN,
     ReasonCode.CONTRADICTION,
 }
+PAGE_ROWS = 50  # more would pass 60 kB a rerun
 _CHART = {"displayModeBar": False, "responsive": True, "scrollZoom": False, "doubleClick": False}
 
 
@@ -70,24 +71,30 @@ def chart(figure: go.Figure, *, key: str, alt: str) -> None:
 
 
 def table(
-    frame: Frame,
-    rows: pd.DataFrame,
-    *,
-    key: str,
-    alt: str,
-    opens: bool = False,
-    config: dict[str, Any] | None = None,
-    height: int | None = None,
+    frame: Frame, rows: pd.DataFrame, *, key: str, alt: str, opens: bool = False, config: dict[str, Any] | None = None
 ) -> int | None:
-    """A table; with `opens` its rows can be chosen, and the chosen row's number is the answer."""
-    shown = tables.painted(rows.head(tables.MOST_ROWS), dark=frame.dark)
-    options: dict[str, Any] = {"hide_index": True, "alt": alt, "column_config": config or {}, "height": height or "auto"}
+    """A table, fifty rows a page; with `opens` its rows can be chosen, and the chosen row's number is the answer."""
+    place = st.container()
+    first = _page(len(rows), key) * PAGE_ROWS
+    shown = tables.painted(rows.iloc[first : first + PAGE_ROWS], dark=frame.dark)
+    options: dict[str, Any] = {
+        "hide_index": True,
+        "alt": alt,
+        "column_config": config or {},
+        "key": f"{key}-{frame.version}-{first}",
+    }
     if not opens:
-        st.dataframe(shown, key=f"{key}-{frame.version}", **options)
+        place.dataframe(shown, **options)
         return None
-    event = st.dataframe(shown, key=f"{key}-{frame.version}", on_select="rerun", selection_mode="single-row", **options)
+    event = place.dataframe(shown, on_select="rerun", selection_mode="single-row", **options)
     chosen: list[int] = list(event["selection"]["rows"])
-    return chosen[0] if chosen and chosen[0] < len(rows) else None
+    return first + chosen[0] if chosen and first + chosen[0] < len(rows) else None
+
+
+def _page(rows: int, key: str) -> int:
+    """Which page of a long table is shown, from 0; a short one has no pages."""
+    pages = -(-rows // PAGE_ROWS)
+    return st.pagination(pages, key=f"page-{key}") - 1 if pages > 1 else 0
 
 
 def as_table(frame: Frame, rows: pd.DataFrame, *, key: str, alt: str) -> None:
