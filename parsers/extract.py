@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any
 
 from parsers.formats import strip_prefix
@@ -23,7 +24,7 @@ MAX_NODES = 4_000
 class Extracted:
     """What an extractor read. Empty where the record does not say."""
 
-    fields: tuple[str, ...] = ()       # dotted paths: participants.1.role
+    fields: tuple[str, ...] = ()  # dotted paths: participants.1.role
     code: str | None = None
     db_code: str | None = None
     table: str | None = None
@@ -55,7 +56,9 @@ def text_extractor(function: Callable[[str], Extracted]) -> Extractor:
 
 _LOCATIONS = frozenset("body query path header headers cookie cookies params querystring form json".split())
 _BRACKETS = re.compile(r"\[['\"]?([^\[\]'\"]{1,100})['\"]?\]")
-_NO_FIELD = frozenset(("", "__root__", "root", "_schema", "non_field_errors", "nonFieldErrors", "__all__", "_errors", "base", "$", "data"))
+_NO_FIELD = frozenset(
+    ("", "__root__", "root", "_schema", "non_field_errors", "nonFieldErrors", "__all__", "_errors", "base", "$", "data")
+)
 
 
 def dotted(path: Any) -> str:
@@ -92,14 +95,41 @@ def _named(paths: Iterable[str]) -> tuple[str, ...]:
 
 # --- arrays of issues ----------------------------------------------------------------------------
 
+
 @dataclass(frozen=True, slots=True)
 class Issue:
     path: str
     code: str | None
 
 
-_PATH_KEYS = ("path", "instancePath", "dataPath", "loc", "field", "param", "property", "fieldName", "propertyName", "attribute", "pointer", "name")
-_SAYS_KEYS = ("message", "msg", "messages", "errorMessage", "reason", "description", "constraints", "code", "keyword", "error", "detail", "defaultMessage")
+_PATH_KEYS = (
+    "path",
+    "instancePath",
+    "dataPath",
+    "loc",
+    "field",
+    "param",
+    "property",
+    "fieldName",
+    "propertyName",
+    "attribute",
+    "pointer",
+    "name",
+)
+_SAYS_KEYS = (
+    "message",
+    "msg",
+    "messages",
+    "errorMessage",
+    "reason",
+    "description",
+    "constraints",
+    "code",
+    "keyword",
+    "error",
+    "detail",
+    "defaultMessage",
+)
 _CODE_KEYS = ("code", "keyword", "type", "errorCode", "rule", "kind", "validator")
 _NESTED_KEYS = ("unionErrors", "errors", "children", "issues", "inner")
 _FOREIGN_KEYS = frozenset("req request headers config query params body data input response".split())
@@ -222,17 +252,36 @@ def _unprefixed(text: str) -> str:
 
 # --- maps and trees of messages ------------------------------------------------------------------
 
-_WRAPPERS = frozenset("errors error validation_errors validationErrors detail details messages fieldErrors field_errors violations data json nested".split())
+_WRAPPERS = frozenset(
+    "errors error validation_errors validationErrors detail details messages fieldErrors field_errors violations data json nested".split()
+)
 
 
 @extractor
 def error_map(text: str, fields: Mapping[str, Any] | None) -> Extracted:
     """Field -> list of messages (Django, DRF, Marshmallow, ProblemDetails, Rails, Laravel, zod's `flatten()`): the fields."""
-    found: list[str] = []
-    for value in [fields] if fields is not None else list(values(_unprefixed(text)))[:20]:
+    if fields is None:
+        return Extracted(fields=_named(_from_maps(values(_unprefixed(text)))))
+    told = [path for holder in _message_maps(fields) if holder is not fields for path in _mapped(holder, "", 1)]
+    printed = (path for inner in _texts_with_maps(fields) for path in _from_maps(values(_unprefixed(inner))))
+    return Extracted(fields=_named(told or printed))
+
+
+def _from_maps(printed: Iterable[Any]) -> Iterator[str]:
+    for value in islice(printed, 20):
         for holder in _message_maps(value):
-            found.extend(_mapped(holder, ""))
-    return Extracted(fields=_named(found))
+            yield from _mapped(holder, "")
+
+
+def _texts_with_maps(value: Any, depth: int = 0) -> Iterator[str]:
+    """Strings of a structured record that hold a printed object: the message, an exception's text."""
+    if isinstance(value, str):
+        if ("{'" in value or '{"' in value) and len(value) > 10:
+            yield value[-MAX_CHARS:]
+    elif depth < 4 and isinstance(value, Mapping | list):
+        for key, inner in list(value.items())[:100] if isinstance(value, Mapping) else enumerate(value[:50]):
+            if key not in _FOREIGN_KEYS:
+                yield from _texts_with_maps(inner, depth + 1)
 
 
 def _message_maps(value: Any, depth: int = 0) -> Iterator[Mapping[str, Any]]:
@@ -240,7 +289,7 @@ def _message_maps(value: Any, depth: int = 0) -> Iterator[Mapping[str, Any]]:
     if not isinstance(value, Mapping) or depth > 4:
         return
     telling = [inner for key, inner in value.items() if key in _WRAPPERS and isinstance(inner, Mapping) and inner]
-    if "fieldErrors" in value and isinstance(value["fieldErrors"], Mapping):
+    if isinstance(value.get("fieldErrors"), Mapping):
         yield value["fieldErrors"]
     elif telling:
         for inner in telling:
@@ -255,7 +304,11 @@ def _is_messages(value: Any) -> bool:
     return (
         isinstance(value, list)
         and 0 < len(value) < 50
-        and all((isinstance(item, str) and not isinstance(item, Bare)) or (isinstance(item, Mapping) and ("string" in item or "message" in item)) for item in value)
+        and all(
+            (isinstance(item, str) and not isinstance(item, Bare))
+            or (isinstance(item, Mapping) and ("string" in item or "message" in item))
+            for item in value
+        )
     )
 
 
@@ -263,7 +316,9 @@ def _mapped(value: Mapping[str, Any], parent: str, depth: int = 0) -> Iterator[s
     for key, inner in list(value.items())[:200]:
         own = dotted(str(key).removeprefix("$."))
         path = parent if own in _NO_FIELD else ".".join(part for part in (parent, own) if part)
-        if _is_messages(inner) or (depth == 0 and isinstance(inner, str) and not isinstance(inner, Bare) and key not in ("message", "name", "level")):
+        if _is_messages(inner) or (
+            depth == 0 and isinstance(inner, str) and not isinstance(inner, Bare) and key not in ("message", "name", "level")
+        ):
             yield path
         elif isinstance(inner, Mapping) and depth < 8:
             yield from _mapped(inner, path, depth + 1)
@@ -282,7 +337,13 @@ def error_map_strict(text: str, fields: Mapping[str, Any] | None) -> Extracted:
 def zod_flattened(text: str, fields: Mapping[str, Any] | None) -> Extracted:
     """The names under `fieldErrors`, wherever it stands."""
     sources = [fields] if fields is not None else list(values(_unprefixed(text)))[:20]
-    found = [str(name) for source in sources for holder in _under(source, "fieldErrors") for name, inner in list(holder.items())[:200] if inner]
+    found = [
+        str(name)
+        for source in sources
+        for holder in _under(source, "fieldErrors")
+        for name, inner in list(holder.items())[:200]
+        if inner
+    ]
     return Extracted(fields=_named(dotted(name) for name in found))
 
 
@@ -339,6 +400,7 @@ def zod_pretty(text: str) -> Extracted:
 
 # --- lines ---------------------------------------------------------------------------------------
 
+
 def _every(pattern: re.Pattern[str], text: str) -> list[re.Match[str]]:
     return list(pattern.finditer(text[:MAX_CHARS]))[:200]
 
@@ -369,17 +431,24 @@ def fastify_message(text: str) -> Extracted:
     return Extracted(fields=_named(found))
 
 
-_AJV_TEXT = re.compile(r"(?:\bdata|\B)((?:[/.][\w$~-]{1,80}|\[\d{1,6}\]){0,20}) (?:must|should) (?:have required property '([^'\n]{1,100})'|NOT\b|be\b|match\b)")
+_AJV_TEXT = re.compile(
+    r"(?:\bdata|\B)((?:[/.][\w$~-]{1,80}|\[\d{1,6}\]){0,20}) (?:must|should) (?:have required property '([^'\n]{1,100})'|NOT\b|be\b|match\b)"
+)
 
 
 @text_extractor
 def ajv_text(text: str) -> Extracted:
     """Ajv's `errorsText()`: `data must have required property 'a', data/n must be >= 3`."""
-    found = (".".join(part for part in (dotted(hit[1]), dotted(hit[2] or "").strip(".")) if part) for hit in _every(_AJV_TEXT, text))
+    found = (
+        ".".join(part for part in (dotted(hit[1]), dotted(hit[2] or "").strip(".")) if part) for hit in _every(_AJV_TEXT, text)
+    )
     return Extracted(fields=_named(found))
 
 
-_QUOTED_SUBJECT = re.compile(r"(?:^|[\s\[(:.,])\\?\"([^\"\\\n]{1,120})\\?\" (?:is|must|length|with|contains|has|does|failed|cannot|can't|should|missing|size)\b", re.MULTILINE)
+_QUOTED_SUBJECT = re.compile(
+    r"(?:^|[\s\[(:.,])\\?\"([^\"\\\n]{1,120})\\?\" (?:is|must|length|with|contains|has|does|failed|cannot|can't|should|missing|size)\b",
+    re.MULTILINE,
+)
 
 
 @text_extractor
@@ -420,7 +489,9 @@ def spring_fields(text: str) -> Extracted:
     return Extracted(fields=_named(dotted(hit[1]) for hit in hits), code=next((hit[2] for hit in hits if hit[2]), None))
 
 
-_VIOLATION_TEXT = re.compile(r"ConstraintViolationException: ((?:[\w.\[\]<> ]{1,120}: [^,\n]{1,200}(?:, |$)){1,50})", re.MULTILINE)
+_VIOLATION_TEXT = re.compile(
+    r"ConstraintViolationException: ((?:[\w.\[\]<> ]{1,120}: [^,\n]{1,200}(?:, |$)){1,50})", re.MULTILINE
+)
 _VIOLATION_PATH = re.compile(r"(?:^|, )([\w.\[\]]{1,120}): ")
 _VIOLATION = re.compile(r"propertyPath=([\w.\[\]]{1,120})(?:[^\n]{0,300}?constraints\.(\w{1,60})\.message)?")
 
@@ -444,7 +515,9 @@ def fluent_lines(text: str) -> Extracted:
     return Extracted(fields=_named(dotted(hit[1]) for hit in _every(_FLUENT, text)))
 
 
-_GO_FIELD = re.compile(r"Key: '(?:[\w\[\]]{0,120}\.)?([\w.\[\]]{1,120})' Error:Field validation for '([\w.\[\]]{1,120})' failed on the '([^'\n]{1,60})' tag")
+_GO_FIELD = re.compile(
+    r"Key: '(?:[\w\[\]]{0,120}\.)?([\w.\[\]]{1,120})' Error:Field validation for '([\w.\[\]]{1,120})' failed on the '([^'\n]{1,60})' tag"
+)
 
 
 @text_extractor
@@ -517,7 +590,9 @@ def mongoose_paths(text: str) -> Extracted:
     seen = text[:MAX_CHARS]
     first = next((line for line in seen.split("\n") if "validation failed: " in line), seen)
     heads = [
-        hit[1] for hit in _MONGOOSE_HEAD.finditer(first.partition("validation failed: ")[2] or first) if not hit[1].endswith(("Error", "Exception"))
+        hit[1]
+        for hit in _MONGOOSE_HEAD.finditer(first.partition("validation failed: ")[2] or first)
+        if not hit[1].endswith(("Error", "Exception"))
     ]
     named = [next(group for group in hit.groups() if group) for hit in _every(_MONGOOSE_PATH, first)]
     kind = _MONGOOSE_KIND.search(seen)
@@ -529,7 +604,13 @@ def mongoose_paths(text: str) -> Extracted:
 def celebrate_keys(text: str, fields: Mapping[str, Any] | None) -> Extracted:
     """celebrate's answer: `validation: { body: { source: 'body', keys: ['lastName'] } }`."""
     sources = [fields] if fields is not None else list(values(_unprefixed(text)))[:20]
-    found = [key for source in sources for holder in _holding(source, "source", "keys") for key in holder["keys"] if isinstance(key, str)]
+    found = [
+        key
+        for source in sources
+        for holder in _holding(source, "source", "keys")
+        for key in holder["keys"]
+        if isinstance(key, str)
+    ]
     return Extracted(fields=_named(dotted(key) for key in found))
 
 
@@ -543,7 +624,10 @@ def _holding(value: Any, *keys: str, depth: int = 0) -> Iterator[Mapping[str, An
 
 
 _YUP_PATH = re.compile(r"\bpath\"?: ?['\"]([\w.$\[\]]{1,120})['\"]")
-_YUP_SENTENCE = re.compile(r"(?:^|['\": ])([A-Za-z_$][\w.$\[\]]{0,120}) (?:is a required field|must be |must match |must contain |field (?:has|must) |cannot be null)", re.MULTILINE)
+_YUP_SENTENCE = re.compile(
+    r"(?:^|['\": ])([A-Za-z_$][\w.$\[\]]{0,120}) (?:is a required field|must be |must match |must contain |field (?:has|must) |cannot be null)",
+    re.MULTILINE,
+)
 
 
 @text_extractor
@@ -553,7 +637,9 @@ def yup_paths(text: str) -> Extracted:
     return Extracted(fields=_named(dotted(path) for path in paths))
 
 
-_SEQUELIZE = re.compile(r"(?:[Vv]iolation|error): (?:[A-Z]\w{0,60}\.)?([a-z_]\w{0,60}) (?:cannot|must|should|is)\b|\bpath\"?: ?['\"](\w{1,80})['\"]|\bon (\w{1,60}) failed\b")
+_SEQUELIZE = re.compile(
+    r"(?:[Vv]iolation|error): (?:[A-Z]\w{0,60}\.)?([a-z_]\w{0,60}) (?:cannot|must|should|is)\b|\bpath\"?: ?['\"](\w{1,80})['\"]|\bon (\w{1,60}) failed\b"
+)
 
 
 @text_extractor
@@ -624,7 +710,9 @@ _INVOCATION = re.compile(r"Invalid `(?:prisma\.)?([\w$]{1,80})\.(\w{1,40})\(\)` 
 _MODEL_NAME = re.compile(r"\bmodelName\"?: ['\"](\w{1,80})['\"]")
 _TARGET = re.compile(r"\bfields?: \(([^)\n]{1,400})\)|\bconstraint: \(([^)\n]{1,400})\)")
 _NAME = re.compile(r"[A-Za-z_$][\w.$ -]{0,100}")
-_ORIGINAL_CODE = re.compile(r"\b(?:originalCode|cause\.code)\"?: ['\"](\w{2,20})['\"]|Raw query failed\. Code: `(\w{2,20})`|SqlState\(E?\"?(\w{5})\"?\)|\bcode: SqlState\(\"?E?(\w{5})")
+_ORIGINAL_CODE = re.compile(
+    r"\b(?:originalCode|cause\.code)\"?: ['\"](\w{2,20})['\"]|Raw query failed\. Code: `(\w{2,20})`|SqlState\(E?\"?(\w{5})\"?\)|\bcode: SqlState\(\"?E?(\w{5})"
+)
 _NULL_COLUMN = re.compile(r"null value in column \\?\"([^\"\\\n]{1,120})\\?\"")
 
 
@@ -666,7 +754,9 @@ _SQLSTATE = re.compile(
 )
 _KEY_DETAIL = re.compile(r"\bKey \(([^\n]{1,300}?)\)=\(")
 _COLUMN_OBJECT = re.compile(r"\bcolumn\"?: ['\"]([^'\"\n]{1,120})['\"]")
-_TABLE_TEXT = re.compile(r"\b(?:of relation|on table|relation|on relation|from table) \\?\"([^\"\\\n]{1,120})\\?\"|\btable\"?: ['\"]([^'\"\n]{1,120})['\"]")
+_TABLE_TEXT = re.compile(
+    r"\b(?:of relation|on table|relation|on relation|from table) \\?\"([^\"\\\n]{1,120})\\?\"|\btable\"?: ['\"]([^'\"\n]{1,120})['\"]"
+)
 
 
 @text_extractor
@@ -695,6 +785,7 @@ def _plain_column(text: str) -> str:
     inner = _FUNCTION.match(text.strip())
     return (inner[1] if inner else text.strip()).split("::", 1)[0].strip('"() ')
 
+
 _SQLITE = re.compile(r"\b(?:NOT NULL|UNIQUE|PRIMARY KEY) constraint failed: ([\w.]{1,120}(?:, [\w.]{1,120}){0,10})")
 
 
@@ -702,10 +793,14 @@ _SQLITE = re.compile(r"\b(?:NOT NULL|UNIQUE|PRIMARY KEY) constraint failed: ([\w
 def sqlite_columns(text: str) -> Extracted:
     """`UNIQUE constraint failed: user.email, user.tenant`."""
     hit = _SQLITE.search(text[:MAX_CHARS])
-    return Extracted(fields=_named(hit[1].split(", ")) if hit else (), table=hit[1].partition(".")[0] if hit and "." in hit[1] else None)
+    return Extracted(
+        fields=_named(hit[1].split(", ")) if hit else (), table=hit[1].partition(".")[0] if hit and "." in hit[1] else None
+    )
 
 
-_MYSQL_COLUMN = re.compile(r"\b(?:[Cc]olumn(?: name)?|Field|value for) '([^'\n]{1,120})'|\bfor column [^\n]{0,120}[`'](\w{1,120})[`'] at row")
+_MYSQL_COLUMN = re.compile(
+    r"\b(?:[Cc]olumn(?: name)?|Field|value for) '([^'\n]{1,120})'|\bfor column [^\n]{0,120}[`'](\w{1,120})[`'] at row"
+)
 _MYSQL_TABLE = re.compile(r"\bTable '([^'\n]{1,120})' (?:doesn't exist|already exists)")
 
 
@@ -736,17 +831,22 @@ def mongo_code(text: str) -> Extracted:
     return Extracted(code=hit[1] if hit else None)
 
 
-
 # --- migrations -----------------------------------------------------------------------------------------------------
 
-_MIGRATION_LIST_HEAD = re.compile(r"have (?:not yet )?been applied:|has (?:not yet )?been applied:|unapplied migration|[Mm]igrations? to (?:execute|run):")
-_MIGRATION_LIST_LINE = re.compile(r"^[ \t|│]*(?:[└├]─+[ \t]*|[-*][ \t]+|\d{1,4}[.)][ \t]+|> )?(?:migrations/)?([\w][\w.:-]{4,254}?)/?[ \t]*$")
+_MIGRATION_LIST_HEAD = re.compile(
+    r"have (?:not yet )?been applied:|has (?:not yet )?been applied:|unapplied migration|[Mm]igrations? to (?:execute|run):"
+)
+_MIGRATION_LIST_LINE = re.compile(
+    r"^[ \t|│]*(?:[└├]─+[ \t]*|[-*][ \t]+|\d{1,4}[.)][ \t]+|> )?(?:migrations/)?([\w][\w.:-]{4,254}?)/?[ \t]*$"
+)
 _PRISMA_MIGRATION = re.compile(
     r"""Migration name: (\S{1,255})|with migration_name="([^"\n]{1,255})"|The `([^`\n]{1,255})` migration started"""
     r"""|Migration `?([\w.-]{1,255})`? failed to apply|[Tt]he migration `?(\d{8,14}_[\w.-]{1,240})`? could not be found"""
     r"""|migrations/([\w.-]{1,255})/migration\.sql"""
 )
-_PRISMA_DB_CODE = re.compile(r"Database error code: (\w{4,6})|SqlState\(E?(\w{5})\)|SqlState\(\"(\w{5})\"\)|`ERROR \w{5} \((\d{4})\)|\bError code: (?!P\d)(\w{4,6})\b")
+_PRISMA_DB_CODE = re.compile(
+    r"Database error code: (\w{4,6})|SqlState\(E?(\w{5})\)|SqlState\(\"(\w{5})\"\)|`ERROR \w{5} \((\d{4})\)|\bError code: (?!P\d)(\w{4,6})\b"
+)
 
 
 @text_extractor

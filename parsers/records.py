@@ -145,13 +145,13 @@ class Block:
             )
         if self.migrate and _PRISMA_MIGRATE_BODY.match(text):
             return True
+        if self.pydantic and _PYDANTIC_FIELD.match(text) and (last[:1] == " " or _PYDANTIC_HEAD.search(last) is not None):
+            return True
         if self.traceback:
             return (last[:1] in (" ", "\t") and _PYTHON_EXCEPTION.match(text) is not None) or _TRACEBACK_HEAD.match(
                 text
             ) is not None
         if self.names and _NAME_LINE.match(text):
-            return True
-        if self.pydantic and _PYDANTIC_FIELD.match(text) and (last[:1] == " " or _PYDANTIC_HEAD.search(last) is not None):
             return True
         if self.node_head and last[:1] in (" ", "^"):
             return True

@@ -1,5 +1,5 @@
 // Provokes every schema library of Node we know and prints each refusal the ways programs print it.
-// Usage: NODE_PATH=<node_modules> node print.js > node.jsonl     one JSON object a case: {tool, version, how, events, expect}
+// Usage: NODE_PATH=<node_modules> node print.js [DATABASE_URL] > node.jsonl     one JSON object a case: {tool, version, how, events, expect}
 'use strict'
 const { spawnSync } = require('node:child_process')
 const http = require('node:http')
@@ -15,7 +15,8 @@ function capture (print) {
   return parts.join('')
 }
 const cwd = path.dirname(process.env.NODE_PATH)
-const lines = (text) => text.split(cwd).join('/app').split(__dirname).join('/app').split('\n').filter((line) => line !== '')
+const real = require('node:fs').realpathSync(cwd)
+const lines = (text) => text.split(real).join('/app').split(cwd).join('/app').split(__dirname).join('/app').split('\n').filter((line) => line !== '')
 const record = (tool, how, print, expect) => cases.push({ tool, version: version(tool), how, events: lines(capture(print)), expect })
 
 // --- the ways of printing -------------------------------------------------------------------------
@@ -256,4 +257,70 @@ function died () {
   }
 }
 
-served().then(died).then(() => { for (const one of cases) console.log(JSON.stringify(one)) })
+// --- PostgreSQL through drivers and ORMs -----------------------------------------------------------
+const TABLES = `
+DROP TABLE IF EXISTS note, client;
+CREATE TABLE client (id int PRIMARY KEY);
+CREATE TABLE note (id serial PRIMARY KEY, title varchar(36) NOT NULL, email text UNIQUE, client_id int REFERENCES client, status text CHECK (status IN ('DRAFT', 'SIGNED')));
+INSERT INTO note (title, email) VALUES ('a', 'x@example.com')`
+const STATEMENTS = {
+  'not null': ['INSERT INTO note (title) VALUES (NULL)', '23502', ['title']],
+  unique: ["INSERT INTO note (title, email) VALUES ('b', 'x@example.com')", '23505', ['email']],
+  'foreign key': ["INSERT INTO note (title, client_id) VALUES ('b', 77)", '23503', ['client_id']],
+  check: ["INSERT INTO note (title, status) VALUES ('b', 'LOST')", '23514', []],
+  'no table': ['SELECT * FROM nowhere', '42P01', []],
+  'no column': ['SELECT due FROM note', '42703', ['due']],
+  'column exists': ['ALTER TABLE note ADD COLUMN title text', '42701', ['title']],
+  syntax: ['SELEC 1', '42601', []],
+  'bad uuid': ["SELECT 'x'::uuid", '22P02', []],
+  'too long': ["INSERT INTO note (title) VALUES (repeat('x', 60))", '22001', []],
+  'time-out': ['SET statement_timeout = 20; SELECT pg_sleep(1)', '57014', []]
+}
+async function refusedByDatabase (url) {
+  if (!url) return
+  const { Client } = require('pg')
+  const fresh = async () => { const c = new Client(url); await c.connect(); return c }
+  const first = await fresh()
+  await first.query(TABLES)
+  await first.end()
+  const knex = require('knex')({ client: 'pg', connection: url, pool: { min: 0, max: 2 } })
+  const { Sequelize, DataTypes } = require('sequelize')
+  const sequelize = new Sequelize(url, { logging: false })
+  const { DataSource } = require('typeorm')
+  require('reflect-metadata')
+  const typeorm = await new DataSource({ type: 'postgres', url }).initialize()
+  const postgres = require('postgres')(url, { onnotice: () => {} })
+  const { drizzle } = require('drizzle-orm/node-postgres')
+  const { sql } = require('drizzle-orm')
+  const pool = new (require('pg').Pool)({ connectionString: url })
+  const drivers = {
+    pg: async (q) => { const c = await fresh(); try { await c.query(q) } finally { await c.end() } },
+    knex: (q) => knex.raw(q),
+    sequelize: (q) => sequelize.query(q),
+    typeorm: (q) => typeorm.query(q),
+    postgres: (q) => postgres.unsafe(q),
+    'drizzle-orm': (q) => drizzle(pool).execute(sql.raw(q))
+  }
+  const failed = async (work) => { try { await work() } catch (error) { return error } throw new Error('nothing was refused') }
+  const hows = Object.keys(ways)
+  let turn = 0
+  for (const [what, [statement, code, fields]] of Object.entries(STATEMENTS)) {
+    for (const [tool, run] of Object.entries(drivers)) {
+      const error = await failed(() => run(statement))
+      const how = hows[turn++ % hows.length]
+      const bare = /message|winston.error\(error\)$|bunyan/.test(how) || (tool === 'sequelize' && /JSON|winston/.test(how))
+      if (tool === 'drizzle-orm' && (bare || what === 'column exists')) continue // its own sentence holds nothing of the database's
+      record(tool, `${what}, ${how}`, () => ways[how](error), { category: 'database', layer: 'database', implied: code, fields: bare || (tool === 'drizzle-orm') ? '*' : fields })
+    }
+  }
+  const User = sequelize.define('User', { name: { type: DataTypes.STRING, allowNull: false }, email: { type: DataTypes.STRING, validate: { isEmail: true } } })
+  const invalid = await failed(() => User.build({ email: 'x' }).validate())
+  for (const [how, print] of Object.entries(ways)) record('sequelize', `model, ${how}`, () => print(invalid), { category: 'validation', fields: /bunyan|console.error|with stack/.test(how) ? '*' : ['name', 'email'] })
+  await Promise.all([knex.destroy(), sequelize.close(), typeorm.destroy(), postgres.end(), pool.end()])
+  const nowhere = await failed(() => new Client('postgres://u@127.0.0.1:5/x').connect())
+  for (const [how, print] of Object.entries(ways)) record('pg', `refused, ${how}`, () => print(nowhere), { category: 'connection' })
+  const wrong = await failed(() => new Client(url.replace('postgres@', 'nobody_here@')).connect())
+  for (const [how, print] of Object.entries(ways)) record('pg', `no role, ${how}`, () => print(wrong), { category: 'connection', implied: '28000' })
+}
+
+served().then(() => refusedByDatabase(process.argv[2])).then(died).then(() => { for (const one of cases) console.log(JSON.stringify(one)) })
