@@ -68,8 +68,8 @@ class DeploymentRow:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FailureGroup:
-    """One fingerprint. `clients`: distinct ones, counted to 500 a stream. `examples`: the newest first; a few in a list, up to
-    20 when one group is asked for."""
+    """One fingerprint. `clients`: distinct ones, counted to 500 a stream. `examples`: the newest first; one in a list, up to 20
+    when one group is asked for."""
 
     fingerprint: str
     title: str

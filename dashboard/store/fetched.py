@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from dashboard.store.database import Database
 from dashboard.store.slices import SliceState
@@ -44,7 +44,19 @@ class FetchGap:
 def keep_cells(sql: sqlite3.Connection, origin: int, cells: Iterable[FetchedCell], *, read_ms: int) -> None:
     """Replace what was known of these cells; a gap that they lie in is closed as far as they reach."""
     rows = [
-        (origin, one.region, one.log_group, one.selection, one.start_ms, one.end_ms, one.state, one.packs_digest, one.events, one.digest, read_ms)
+        (
+            origin,
+            one.region,
+            one.log_group,
+            one.selection,
+            one.start_ms,
+            one.end_ms,
+            one.state,
+            one.packs_digest,
+            one.events,
+            one.digest,
+            read_ms,
+        )
         for one in cells
     ]
     sql.executemany("INSERT OR REPLACE INTO fetched VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", rows)
@@ -80,7 +92,9 @@ def confirm(sql: sqlite3.Connection, origin: int, cell: FetchedCell) -> None:
     )
 
 
-def cells_of(db: Database, origin: str, region: str, log_group: str, selection: str, start_ms: int, end_ms: int) -> list[FetchedCell]:
+def cells_of(
+    db: Database, origin: str, region: str, log_group: str, selection: str, start_ms: int, end_ms: int
+) -> list[FetchedCell]:
     """The cells of a scope that were fetched within [start, end), oldest first."""
     rows = db.ask(
         "SELECT start_ms, end_ms, state, packs_digest, events, fetched.digest FROM fetched JOIN origins ON origins.id = fetched.origin "
@@ -97,19 +111,25 @@ def cells_of(db: Database, origin: str, region: str, log_group: str, selection: 
 
 
 def gaps_of(db: Database, origin: str) -> list[FetchGap]:
-    """What could not be read, oldest first."""
+    """What could not be read, oldest first, neighbours of one reason joined."""
     rows = db.ask(
         "SELECT region, log_group, selection, start_ms, end_ms, reason FROM fetch_gaps JOIN origins ON origins.id = fetch_gaps.origin "
-        "WHERE origins.name = ? ORDER BY start_ms",
+        "WHERE origins.name = ? ORDER BY region, log_group, selection, start_ms",
         (origin,),
     )
-    return [
-        FetchGap(region=region, log_group=group, selection=selection, start_ms=start, end_ms=end, reason=reason)
-        for region, group, selection, start, end, reason in rows
-    ]
+    gaps: list[FetchGap] = []
+    for region, group, selection, start, end, reason in rows:
+        one = FetchGap(region=region, log_group=group, selection=selection, start_ms=start, end_ms=end, reason=reason)
+        if gaps and replace(gaps[-1], end_ms=end) == replace(one, start_ms=gaps[-1].start_ms) and gaps[-1].end_ms == start:
+            gaps[-1] = replace(gaps[-1], end_ms=end)
+        else:
+            gaps.append(one)
+    return sorted(gaps, key=lambda gap: gap.start_ms)
 
 
-def streams_with_slices(sql: sqlite3.Connection, region: str, log_group: str, start_ms: int, end_ms: int) -> Sequence[tuple[str, str]]:
+def streams_with_slices(
+    sql: sqlite3.Connection, region: str, log_group: str, start_ms: int, end_ms: int
+) -> Sequence[tuple[str, str]]:
     """(account, log stream) of the streams that have a slice inside [start, end)."""
     rows = sql.execute(
         "SELECT DISTINCT account, log_stream FROM streams JOIN slices ON slices.stream = streams.id "
@@ -121,5 +141,7 @@ def streams_with_slices(sql: sqlite3.Connection, region: str, log_group: str, st
 
 def known_streams(sql: sqlite3.Connection, region: str, log_group: str) -> Sequence[tuple[str, str]]:
     """(account, log stream) of every stream of a group."""
-    rows = sql.execute("SELECT account, log_stream FROM streams WHERE region = ? AND log_group = ?", (region, log_group)).fetchall()
+    rows = sql.execute(
+        "SELECT account, log_stream FROM streams WHERE region = ? AND log_group = ?", (region, log_group)
+    ).fetchall()
     return [(str(account), str(stream)) for account, stream in rows]

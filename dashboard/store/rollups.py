@@ -30,7 +30,8 @@ from parsers import (
 MINUTE_MS = 60_000
 HOUR_MS = 3_600_000
 MOST_GROUPS = 500
-TOLD_BY_MINUTE = 12  # newest deployments of a service that the judge is told of by the minute
+MOST_EXAMPLES = 100  # groups of a list that come with an example
+TOLD_BY_MINUTE = 5  # newest deployments of a service that the judge is told of by the minute
 MOST_BY_MINUTE = 200_000  # requests of a deployment up to which; above it by the hour
 _STEPS_MIN = (1, 2, 5, 10, 15, 30, 60, 120, 180, 360, 720, 1440, 2880, 10_080, 43_200, 129_600, 525_600)
 _SEVERITIES = (Severity.CRITICAL, Severity.ERROR, Severity.WARNING, Severity.INFO)
@@ -169,19 +170,32 @@ def kind_counts(db: Database, filters: Filters, known: Mapping[int, Owner]) -> l
     where = _Where([], [])
     _where_owner(where, "streams.owner", _owner_ids(filters, known))
     _where_kind(where, filters)
-    table = "finding_streams"
-    if not _is_open(filters.window):
-        table = "finding_cells"
-        _where_window(where, "cells.minute_ms", filters.window)
+    source, values = _finding_source(filters.window)
     rows = db.ask(
-        f"SELECT cells.kind, streams.owner, sum(cells.n), min(cells.first_ms), max(cells.last_ms) FROM {table} AS cells "
+        f"SELECT cells.kind, streams.owner, sum(cells.n), min(cells.first_ms), max(cells.last_ms) FROM {source} AS cells "
         f"JOIN streams ON streams.id = cells.stream JOIN kinds ON kinds.id = cells.kind WHERE {where} GROUP BY 1, 2",
-        where.values,
+        (*values, *where.values),
     )
     return [KindCount(kind=kind, owner=owner, n=n, first_ms=first, last_ms=last) for kind, owner, n, first, last in rows]
 
 
-def failures(db: Database, filters: Filters, *, examples: int = 3) -> list[FailureGroup]:
+def _finding_source(window: Window) -> tuple[str, list[int]]:
+    """Findings by stream and kind: of streams that lie inside the window in one sum, of those that its borders cut by minute."""
+    if _is_open(window):
+        return "finding_streams", []
+    start = 0 if window.start_ms is None else window.start_ms // MINUTE_MS * MINUTE_MS
+    end = 1 << 62 if window.end_ms is None else window.end_ms
+    columns = "f.stream, f.kind, f.n, f.first_ms, f.last_ms, f.clients"
+    inside = "s.first_event_ms >= ? AND s.last_event_ms < ?"
+    return (
+        f"(SELECT {columns} FROM streams AS s CROSS JOIN finding_streams AS f ON f.stream = s.id WHERE {inside} "
+        f"UNION ALL SELECT {columns} FROM streams AS s CROSS JOIN finding_cells AS f ON f.stream = s.id "
+        f"WHERE s.last_event_ms >= ? AND s.first_event_ms < ? AND NOT ({inside}) AND f.minute_ms >= ? AND f.minute_ms < ?)",
+        [start, end, start, end, start, end, start, end],
+    )
+
+
+def failures(db: Database, filters: Filters, *, examples: int = 1) -> list[FailureGroup]:
     """Every fingerprint that fits, worst and most frequent first; at most 500."""
     known = owners(db)
     counts = kind_counts(db, filters, known)
@@ -192,9 +206,9 @@ def failures(db: Database, filters: Filters, *, examples: int = 3) -> list[Failu
     groups = [_group(fingerprint, some, described, known) for fingerprint, some in by_fingerprint.items()]
     groups.sort(key=lambda one: (_SEVERITIES.index(one.severity), -one.requests, one.fingerprint))
     del groups[MOST_GROUPS:]
-    shown = _examples(db, filters, known, [one.fingerprint for one in groups], examples)
-    clients = _clients(db, filters, known, {one.fingerprint for one in groups})
-    return [replace(one, examples=tuple(shown[one.fingerprint]), clients=len(clients[one.fingerprint])) for one in groups]
+    shown = _examples(db, filters, known, [one.fingerprint for one in groups[:MOST_EXAMPLES]], examples)
+    clients = _clients(db, filters, known, described)
+    return [replace(one, examples=tuple(shown.get(one.fingerprint, ())), clients=len(clients[one.fingerprint])) for one in groups]
 
 
 def _group(
@@ -250,23 +264,19 @@ def _examples(
     return found
 
 
-def _clients(db: Database, filters: Filters, known: Mapping[int, Owner], fingerprints: set[str]) -> dict[str, set[str]]:
-    where = _Where([], [])
+def _clients(db: Database, filters: Filters, known: Mapping[int, Owner], described: Mapping[int, Kind]) -> dict[str, set[str]]:
+    """Distinct clients of each fingerprint among these kinds."""
+    where = _Where([f"cells.kind IN ({','.join(str(number) for number in described)})"], [])
     _where_owner(where, "streams.owner", _owner_ids(filters, known))
-    _where_kind(where, filters)
-    table = "finding_streams"
-    if not _is_open(filters.window):
-        table = "finding_cells"
-        _where_window(where, "cells.minute_ms", filters.window)
+    source, values = _finding_source(filters.window)
     rows = db.ask(
-        f"SELECT DISTINCT kinds.fingerprint, cells.clients FROM {table} AS cells JOIN streams ON streams.id = cells.stream "
-        f"JOIN kinds ON kinds.id = cells.kind WHERE {where} AND cells.clients != ''",
-        where.values,
+        f"SELECT cells.kind, cells.clients FROM {source} AS cells JOIN streams ON streams.id = cells.stream WHERE {where}",
+        (*values, *where.values),
     )
     found: defaultdict[str, set[str]] = defaultdict(set)
-    for fingerprint, clients in rows:
-        if fingerprint in fingerprints:
-            found[fingerprint].update(clients.split("\n"))
+    for kind, clients in rows:
+        if clients:
+            found[described[kind].fingerprint].update(clients.split("\n"))
     return found
 
 
@@ -278,14 +288,17 @@ def failure(db: Database, fingerprint: str) -> FailureGroup | None:
 
 def findings(db: Database, filters: Filters, limit: int) -> list[Finding]:
     """The newest kept findings that fit."""
-    known = owners(db)
+    ids = _owner_ids(filters, owners(db))
     where = _Where([], [])
-    _where_owner(where, "streams.owner", _owner_ids(filters, known))
+    _where_owner(where, "streams.owner", ids)
     _where_kind(where, filters)
-    _where_window(where, "examples.timestamp_ms", filters.window, width_ms=1)
+    _where_window(where, "e.timestamp_ms", filters.window, width_ms=1)
+    newest_first, join = ("INDEXED BY examples_time", "CROSS JOIN") if ids is None else ("", "JOIN")
     rows = db.ask(
-        "SELECT examples.data FROM examples JOIN streams ON streams.id = examples.stream JOIN kinds ON kinds.id = examples.kind "
-        f"WHERE {where} ORDER BY examples.timestamp_ms DESC, examples.id LIMIT ?",
+        "SELECT data FROM examples WHERE rowid IN ("
+        f"SELECT e.rowid FROM examples AS e {newest_first} {join} streams ON streams.id = e.stream "
+        f"{join} kinds ON kinds.id = e.kind WHERE {where} ORDER BY e.timestamp_ms DESC, e.id LIMIT ?) "
+        "ORDER BY timestamp_ms DESC, id",
         (*where.values, limit),
     )
     return [msgspec.json.decode(data, type=Finding) for (data,) in rows]
@@ -630,50 +643,54 @@ def told(db: Database, origin: int) -> Told:
 
 
 def findings_of(db: Database, origin: int, those: Told) -> list[Finding]:
-    """A finding for every one that was counted: the kept ones, and for the others the kept one that is most like it.
+    """A finding for every one that was counted: the newest of each kind, and as many like it as there were.
 
-    Of deployments told by the minute, each stands in its own minute.
+    Of deployments told by the minute, each stands in its own minute. Those of migration runs are all there, each its own.
     """
     described = kinds(db)
-    kept: defaultdict[tuple[int, int], list[Finding]] = defaultdict(list)
-    alike: dict[tuple[int, str], Finding] = {}
-    for stream, kind, data in db.ask(
-        "SELECT e.stream, e.kind, e.data FROM examples AS e JOIN streams ON streams.id = e.stream WHERE streams.origin = ? "
-        "ORDER BY e.timestamp_ms, e.id",
-        (origin,),
-    ):
+    of_kind: dict[tuple[int, int], Finding] = {}
+    of_fingerprint: dict[tuple[int, str], Finding] = {}
+    for owner, kind, data in _newest_of_kind(db, origin):
         one = msgspec.json.decode(data, type=Finding)
-        kept[stream, kind].append(one)
-        alike[stream, one.fingerprint] = one
+        of_kind[owner, kind] = of_fingerprint[owner, one.fingerprint] = one
+    found = _of_runs(db, origin)
+    for owner, number, at, n in _finding_counts(db, origin, those):
+        told_as = described[number]
+        if told_as.category is Category.MIGRATION:
+            continue
+        like = of_kind.get((owner, number)) or _as_kind(of_fingerprint[owner, told_as.fingerprint], told_as)
+        found.extend([like if like.timestamp_ms == at else replace(like, timestamp_ms=at)] * n)
+    return found
+
+
+def _newest_of_kind(db: Database, origin: int) -> list[tuple[int, int, bytes]]:
+    return db.ask(
+        "SELECT newest.owner, newest.kind, examples.data FROM (SELECT s.owner, e.kind, e.rowid AS number, max(e.timestamp_ms) "
+        "FROM examples AS e JOIN streams AS s ON s.id = e.stream WHERE s.origin = ? GROUP BY s.owner, e.kind) AS newest "
+        "JOIN examples ON examples.rowid = newest.number",
+        (origin,),
+    )
+
+
+def _of_runs(db: Database, origin: int) -> list[Finding]:
+    rows = db.ask(
+        "SELECT e.data FROM examples AS e JOIN streams AS s ON s.id = e.stream JOIN kinds ON kinds.id = e.kind "
+        "WHERE s.origin = ? AND kinds.category = 'migration' ORDER BY e.timestamp_ms, e.id",
+        (origin,),
+    )
+    return [msgspec.json.decode(data, type=Finding) for (data,) in rows]
+
+
+def _finding_counts(db: Database, origin: int, those: Told) -> list[tuple[int, int, int, int]]:
+    """(owner, kind, when, how many), by minute or in one sum."""
     by_minute = ",".join(str(number) for number in sorted(those.by_minute))
-    cells = db.ask(
-        "SELECT f.stream, f.kind, f.first_ms, f.n FROM finding_cells AS f JOIN streams ON streams.id = f.stream "
-        f"WHERE streams.origin = ? AND streams.owner IN ({by_minute}) UNION ALL "
-        "SELECT f.stream, f.kind, f.first_ms, f.n FROM finding_streams AS f JOIN streams ON streams.id = f.stream "
-        f"WHERE streams.origin = ? AND streams.owner NOT IN ({by_minute}) ORDER BY 1, 2, 3",
+    return db.ask(
+        "SELECT s.owner, f.kind, min(f.first_ms), sum(f.n) FROM streams AS s CROSS JOIN finding_cells AS f ON f.stream = s.id "
+        f"WHERE s.origin = ? AND s.owner IN ({by_minute}) GROUP BY s.owner, f.kind, f.minute_ms UNION ALL "
+        "SELECT s.owner, f.kind, min(f.first_ms), sum(f.n) FROM streams AS s CROSS JOIN finding_streams AS f ON f.stream = s.id "
+        f"WHERE s.origin = ? AND s.owner NOT IN ({by_minute}) GROUP BY s.owner, f.kind ORDER BY 1, 3, 2",
         (origin, origin),
     )
-    return [one for stream, kind, at, n in cells for one in _findings_of_cell(stream, kind, at, n, kept, alike, described)]
-
-
-def _findings_of_cell(
-    stream: int,
-    number: int,
-    first_ms: int,
-    n: int,
-    kept: Mapping[tuple[int, int], list[Finding]],
-    alike: Mapping[tuple[int, str], Finding],
-    described: Mapping[int, Kind],
-) -> list[Finding]:
-    """The kept findings of one cell, and as many more as were counted."""
-    some = kept.get((stream, number), [])
-    minute = first_ms // MINUTE_MS
-    mine = [one for one in some if one.timestamp_ms // MINUTE_MS == minute][:n]
-    if len(mine) == n:
-        return mine
-    kind = described[number]
-    like = some[0] if some else _as_kind(alike[stream, kind.fingerprint], kind)
-    return [*[replace(like, timestamp_ms=first_ms)] * (n - len(mine)), *mine]
 
 
 def _as_kind(one: Finding, kind: Kind) -> Finding:

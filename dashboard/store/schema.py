@@ -89,6 +89,7 @@ STEPS = (
         data BLOB NOT NULL, PRIMARY KEY (stream, id)
     );
     CREATE INDEX examples_id ON examples (id);
+    CREATE INDEX examples_time ON examples (timestamp_ms);
     CREATE INDEX examples_fingerprint ON examples (fingerprint, timestamp_ms);
     CREATE TABLE unexplained_cells (
         stream INTEGER NOT NULL, fingerprint TEXT NOT NULL, minute_ms INTEGER NOT NULL, n INTEGER NOT NULL,
