@@ -1,0 +1,52 @@
+"""Prisma Client: arguments, columns, the model, the database's own code."""
+
+from __future__ import annotations
+
+import re
+
+from parsers.extract.base import MAX_CHARS, Extracted, distinct, every, text_extractor
+
+_ARGUMENT = re.compile(
+    r"(?:Argument `?([\w.$]{1,120})`?(?: for [\w.$]{1,120})? is missing|Unknown (?:argument|field|arg) `([\w.$]{1,120})`"
+    r"|Invalid value for argument `([\w.$]{1,120})`|Invalid value provided\. Expected [^\n]{0,200} for argument `([\w.$]{1,120})`"
+    r"|Argument `?([\w.$]{1,120})`?(?: of type \w{1,80})?(?:: | must | needs )|Got invalid value [^\n]{0,300}? on prisma\."
+    r"|Unknown field `([\w.$]{1,120})` for)"
+)
+_INVOCATION = re.compile(r"Invalid `(?:prisma\.)?([\w$]{1,80})\.(\w{1,40})\(\)` invocation")
+_MODEL_NAME = re.compile(r"\bmodelName\"?: ['\"](\w{1,80})['\"]")
+_TARGET = re.compile(r"\bfields?: \(([^)\n]{1,400})\)|\bconstraint: \(([^)\n]{1,400})\)")
+_NAME = re.compile(r"[A-Za-z_$][\w.$ -]{0,100}")
+_ORIGINAL_CODE = re.compile(
+    r"\b(?:originalCode|cause\.code)\"?: ['\"](\w{2,20})['\"]|Raw query failed\. Code: `(\w{2,20})`|SqlState\(E?\"?(\w{5})\"?\)"
+    r"|\bcode: SqlState\(\"?E?(\w{5})"
+)
+_NULL_COLUMN = re.compile(r"null value in column \\?\"([^\"\\\n]{1,120})\\?\"")
+
+
+@text_extractor
+def prisma_arguments(text: str) -> Extracted:
+    """Arguments that the client itself refused, and the model it was asked for."""
+    found = (next((name for name in hit.groups() if name), "") for hit in every(_ARGUMENT, text))
+    return Extracted(fields=distinct(found), table=_prisma_model(text))
+
+
+@text_extractor
+def prisma_known(text: str) -> Extracted:
+    """Columns of a constraint, the model, the database's own code: of a PrismaClientKnownRequestError in any wrapping."""
+    names = [name.strip() for hit in every(_TARGET, text) for name in _NAME.findall(hit[1] or "")]
+    null_column = _NULL_COLUMN.search(text[:MAX_CHARS])
+    code = _ORIGINAL_CODE.search(text[:MAX_CHARS])
+    db_code = next((group for group in code.groups() if group), None) if code else None
+    return Extracted(
+        fields=distinct(names or ([null_column[1]] if null_column else [])),
+        table=_prisma_model(text),
+        db_code=None if db_code in ("N", "NA") else db_code,
+    )
+
+
+def _prisma_model(text: str) -> str | None:
+    model = _MODEL_NAME.search(text[:MAX_CHARS])
+    if model:
+        return model[1]
+    invocation = _INVOCATION.search(text[:MAX_CHARS])
+    return invocation[1] if invocation and not invocation[1].startswith("$") and invocation[1] != "prisma" else None
