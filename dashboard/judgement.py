@@ -50,6 +50,7 @@ class Judgement:
     rules: RuleSet
     reading: Reading | None = None
     notices: tuple[str, ...] = ()
+    facts: EcsFacts | None = None  # what ECS said, when it was asked here
 
     @property
     def counts(self) -> tuple[RequestCount, ...]:
@@ -119,6 +120,7 @@ def judge_reading(
         verdicts=tuple(verdicts),
         as_of_ms=as_of_ms,
         notices=tuple(notices),
+        facts=facts,
     )
 
 

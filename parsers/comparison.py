@@ -69,7 +69,7 @@ class KindChanges:
 def _by_kind(findings: Iterable[Finding]) -> dict[str, list[Finding]]:
     groups: defaultdict[str, list[Finding]] = defaultdict(list)
     for finding in findings:
-        if finding.category is not Category.MIGRATION:
+        if finding.category is not Category.MIGRATION and finding.severity is not Severity.INFO:
             groups[finding.fingerprint].append(finding)
     return groups
 
