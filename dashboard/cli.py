@@ -294,6 +294,9 @@ def _add_verify(commands: Commands) -> None:
         "--fixes", metavar="v1:…", action="append", default=[], help="a fingerprint this deployment claims to have fixed"
     )
     parser.add_argument("--expect", metavar="'POST /route 201'", action="append", default=[], help="an answer that must come now")
+    parser.add_argument(
+        "--baseline", default="last-healthy", metavar="last-healthy|DEPLOYMENT", help='what "worse" is measured against'
+    )
     parser.add_argument("--min-requests", type=int, metavar="N", help="answered requests that a PASS needs (default 20)")
     parser.add_argument("--dry-run", action="store_true", help="report, and exit 0 whatever the verdict")
     parser.add_argument("--inconclusive", choices=("fail", "pass"), help="exit as if INCONCLUSIVE were this")
@@ -301,8 +304,15 @@ def _add_verify(commands: Commands) -> None:
 
 
 def _verify(options: argparse.Namespace) -> int:
+    from parsers.comparison import parse_expectation
+
+    for text in options.expect:
+        try:
+            parse_expectation(text)
+        except ValueError as error:
+            raise _usage(f"--expect: {error}", hint="for example: --expect 'POST /api/v1/clinical-notes 201'") from error
     more = {"min_requests": options.min_requests} if options.min_requests else {}
-    judgement = _judged(options, fixes=tuple(options.fixes), expect=tuple(options.expect), **more)
+    judgement = _judged(options, fixes=tuple(options.fixes), expect=tuple(options.expect), baseline=options.baseline, **more)
     deployment = chosen_deployment(judgement.deployments, options.task_definition, options.deployment, options.commit)
     verdict = judgement.verdict_of(deployment.deployment_id)
     assert verdict is not None

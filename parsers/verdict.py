@@ -12,6 +12,18 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from parsers.attribution import EcsFacts, own_tasks
+from parsers.comparison import (
+    LAYER_WORDS,
+    Claim,
+    Refusal,
+    Side,
+    Symptom,
+    compare_routes,
+    judge_expectation,
+    judge_fix,
+    not_effective_text,
+    symptoms,
+)
 from parsers.model import (
     Attribution,
     Category,
@@ -37,14 +49,11 @@ from parsers.model import (
 SETTLE_MS = 5 * 60_000
 MIN_REQUESTS = 20
 CRASHES = 2
+ENOUGH_TO_END_A_SYMPTOM = 5
 MOSTLY = 0.4  # a route whose answers are refusals to this share does not do its work
 _REFUSING = frozenset((Layer.VALIDATION, Layer.BUSINESS_RULE, Layer.CONTROLLER, Layer.ORM, Layer.DATABASE, Layer.UNHANDLED))
 _OURS = frozenset((Layer.ORM, Layer.DATABASE, Layer.UNHANDLED))
 _JUDGED_CONTROLLERS = ("ECS", "")
-_LAYER_WORDS = {
-    Layer.VALIDATION: "the request schema", Layer.BUSINESS_RULE: "a business rule", Layer.CONTROLLER: "the controller", Layer.ORM: "the ORM",
-    Layer.DATABASE: "the database", Layer.UNHANDLED: "an unhandled error", Layer.BODY_PARSER: "the body parser",
-}  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,6 +66,7 @@ class JudgeSettings:
     persistent_requests: int = 5
     persistent_share: float = 0.1
     fixes: tuple[str, ...] = ()  # fingerprints that this deployment claims to have fixed
+    baseline: str = "last-healthy"  # or a deployment's id, or the end of it
     expect: tuple[str, ...] = ()  # "POST /api/v1/clinical-notes 201"
 
 
@@ -72,6 +82,10 @@ class DeploymentEvidence:
     coverage: tuple[Coverage, ...]
     attributions: tuple[Attribution, ...] = ()
     own_run: MigrationRun | None = None
+
+    @property
+    def side(self) -> Side:
+        return Side(deployment=self.deployment, findings=self.findings, counts=self.counts)
 
     @property
     def answered(self) -> int:
@@ -117,7 +131,65 @@ def judge(
     """One verdict per deployment, in the order given (oldest first). `as_of_ms`: the scene's or the wall clock, epoch ms UTC."""
     settings = settings or JudgeSettings()
     parts = split_by_deployment(deployments, findings, runs, counts, coverage, attributions, facts)
-    return [_judge_one(part, parts[:number], as_of_ms, settings) for number, part in enumerate(parts)]
+    failing = [failing_routes(part, settings) for part in parts]
+    chains = _chains(parts, failing)
+    verdicts: list[Verdict] = []
+    for number, part in enumerate(parts):
+        case = Case(
+            part=part,
+            earlier=parts[:number],
+            failing=failing[number],
+            chains=chains,
+            baseline=_baseline(part, parts[:number], verdicts, settings),
+            settings=settings,
+        )
+        verdicts.append(_judge_one(case, as_of_ms))
+    return verdicts
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Case:
+    """One deployment before the judge: its evidence, what came earlier, and what it is compared with."""
+
+    part: DeploymentEvidence
+    earlier: Sequence[DeploymentEvidence]  # oldest first
+    failing: Sequence[FailingRoute]
+    chains: Sequence[Symptom]
+    baseline: DeploymentEvidence | None  # the last healthy deployment, or the one that was named
+    settings: JudgeSettings
+
+
+def _chains(parts: Sequence[DeploymentEvidence], failing: Sequence[Sequence[FailingRoute]]) -> tuple[Symptom, ...]:
+    """One symptom over several deployments of a service: the layer may change, the route stays refused."""
+    found: list[Symptom] = []
+    for service in dict.fromkeys(part.deployment.service for part in parts):
+        mine = [(part, routes) for part, routes in zip(parts, failing, strict=True) if part.deployment.service == service]
+        refusals = [[_refusal(part.deployment, route) for route in routes] for part, routes in mine]
+        found.extend(symptoms(refusals, [_answered_well(part, routes) for part, routes in mine]))
+    return tuple(found)
+
+
+def _refusal(one: Deployment, route: FailingRoute) -> Refusal:
+    return Refusal(
+        deployment_id=one.deployment_id, revision=one.revision, commit=one.commit, method=route.method, route=route.route, layer=route.layer,
+        codes=route.codes, fields=route.fields, refused=route.refused, answered=route.answered, finding_id=route.example.id,
+    )  # fmt: skip
+
+
+def _answered_well(part: DeploymentEvidence, failing: Sequence[FailingRoute]) -> frozenset[tuple[str, str]]:
+    refused = {(route.method, route.route) for route in failing}
+    routes = {(one.method, one.route) for one in part.counts if not one.health_check}
+    return frozenset(key for key in routes - refused if part.side.answered(*key) >= ENOUGH_TO_END_A_SYMPTOM)
+
+
+def _baseline(
+    part: DeploymentEvidence, earlier: Sequence[DeploymentEvidence], verdicts: Sequence[Verdict], settings: JudgeSettings
+) -> DeploymentEvidence | None:
+    """What "worse" means: the last deployment of the service that passed, or the one that was named."""
+    mine = [(e, v) for e, v in zip(earlier, verdicts, strict=True) if e.deployment.service == part.deployment.service]
+    if settings.baseline == "last-healthy":
+        return next((e for e, v in reversed(mine) if v.verdict is VerdictValue.PASS), None)
+    return next((e for e, _ in reversed(mine) if e.deployment.deployment_id.endswith(settings.baseline)), None)
 
 
 def split_by_deployment(
@@ -156,18 +228,19 @@ def split_by_deployment(
     ]
 
 
-def _judge_one(part: DeploymentEvidence, earlier: Sequence[DeploymentEvidence], as_of_ms: int, settings: JudgeSettings) -> Verdict:
+def _judge_one(case: Case, as_of_ms: int) -> Verdict:
     work = _Judgement()
+    part = case.part
     if part.deployment.controller not in _JUDGED_CONTROLLERS:
         work.reason(
             ReasonCode.CONTROLLER_NOT_JUDGED,
             f"the service uses the {part.deployment.controller} deployment controller, whose rollouts this product does not judge",
         )
     _target_runs(work, part)
-    _start_up(work, part, earlier, settings)
-    _new_or_worse(work, part, earlier, settings)
-    _fix_effective(work, part, settings)
-    complete_to = _enough_evidence(work, part, as_of_ms, settings)
+    _start_up(work, part, case.earlier, case.settings)
+    _new_or_worse(work, case)
+    _fix_effective(work, case)
+    complete_to = _enough_evidence(work, part, as_of_ms, case.settings)
     return Verdict(
         deployment_id=part.deployment.deployment_id,
         verdict=_overall(work),
@@ -340,7 +413,9 @@ def _own_task_failed(work: _Judgement, part: DeploymentEvidence, run: MigrationR
     work.check(CheckId.START_UP, VerdictValue.FAIL, text)
 
 
-def _not_failed(work: _Judgement, part: DeploymentEvidence, earlier: Sequence[DeploymentEvidence], settings: JudgeSettings) -> None:
+def _not_failed(
+    work: _Judgement, part: DeploymentEvidence, earlier: Sequence[DeploymentEvidence], settings: JudgeSettings
+) -> None:
     """No failure was seen: is success proven, on each task whose log should hold it?"""
     one = part.deployment
     logged = [t for t in one.tasks if t.log_stream is not None]
@@ -402,7 +477,9 @@ def _task_outcome(part: DeploymentEvidence, task: DeploymentTask, expectation: s
     return (task.migration_outcome, run.confidence) if run is not None else (Outcome.NOT_SEEN, Confidence.UNKNOWN)
 
 
-def _ready_only(work: _Judgement, part: DeploymentEvidence, logged: Sequence[DeploymentTask], unready: Sequence[DeploymentTask]) -> None:
+def _ready_only(
+    work: _Judgement, part: DeploymentEvidence, logged: Sequence[DeploymentTask], unready: Sequence[DeploymentTask]
+) -> None:
     if unready and len(unready) == len(logged) and not part.answered:
         _never_listened(work, unready)
         return
@@ -418,7 +495,9 @@ def _never_listened(work: _Judgement, unready: Sequence[DeploymentTask]) -> None
     work.check(CheckId.START_UP, VerdictValue.FAIL if dead else VerdictValue.INCONCLUSIVE, text)
 
 
-def _doubt(work: _Judgement, part: DeploymentEvidence, earlier: Sequence[DeploymentEvidence], task: DeploymentTask, outcome: Outcome) -> None:
+def _doubt(
+    work: _Judgement, part: DeploymentEvidence, earlier: Sequence[DeploymentEvidence], task: DeploymentTask, outcome: Outcome
+) -> None:
     where = f"task {task.task_id}"
     texts = {
         Outcome.PENDING: (ReasonCode.MIGRATION_PENDING, f"{where}: migrations are pending and were not applied"),
@@ -459,44 +538,78 @@ def _suspect(part: DeploymentEvidence, earlier: Sequence[DeploymentEvidence]) ->
     )
 
 
-def _new_or_worse(work: _Judgement, part: DeploymentEvidence, earlier: Sequence[DeploymentEvidence], settings: JudgeSettings) -> None:
-    """(c) What refuses requests now: routes that are persistently refused, and kinds of failure that no earlier deployment had."""
-    known = {f.fingerprint for e in earlier for f in e.findings}
-    failing = failing_routes(part, settings)
-    before = {(r.method, r.route) for e in earlier for r in failing_routes(e, settings)}
-    for route in failing:
-        code = ReasonCode.NEW_FAILURE if earlier and (route.method, route.route) not in before else ReasonCode.STILL_FAILING
-        work.reason(
-            code, route.text, finding_id=route.example.id, route=route.route, method=route.method, layer=str(route.layer),
-            requests=route.refused, answered=route.answered, fields=", ".join(route.fields), refused_by_layer=route.requests,
-        )  # fmt: skip
-    new = [] if not earlier else _new_kinds(part, known)
+def _new_or_worse(work: _Judgement, case: Case) -> None:
+    """(c) Routes that are persistently refused, rates worse than the last healthy deployment's, kinds of failure nobody had before."""
+    for route in case.failing:
+        _refused_route(work, case, route)
+    worse = _worse_rates(work, case)
+    known = {f.fingerprint for e in case.earlier for f in e.findings}
+    new = _new_kinds(case.part, known) if case.earlier else []
+    told = {(route.method, route.route) for route in case.failing}
     for group in new:
-        covered = any((r.method, r.route) == (group[0].method, group[0].route) for r in failing)
-        if not covered:
+        if (group[0].method, group[0].route) not in told:
             work.reason(
                 ReasonCode.NEW_FAILURE,
                 f"new: {group[0].title} ({len(group)} request(s))",
                 finding_id=group[0].id,
                 requests=len(group),
             )
-    ours = [route for route in failing if route.ours]
-    if failing:
-        worst = (ours or failing)[0]
-        result = VerdictValue.FAIL if ours or new else VerdictValue.INCONCLUSIVE
-        work.check(CheckId.NEW_OR_WORSE, result, f"{worst.method} {worst.route}: {worst.refused} of {worst.answered} refused")
-        if result is VerdictValue.INCONCLUSIVE:
-            work.needed.append(
-                f"a word on {worst.method} {worst.route}: is it meant to refuse these requests? (--expect '{worst.method} {worst.route} 201')"
-            )
-    elif new:
-        work.check(CheckId.NEW_OR_WORSE, VerdictValue.FAIL, f"{len(new)} new kind(s) of failure")
-    elif not earlier:
-        work.check(
-            CheckId.NEW_OR_WORSE, VerdictValue.PASS, "no earlier deployment to compare with; no route is persistently refused"
+    ours = [route for route in case.failing if route.ours]
+    if ours or new or worse:
+        text = (
+            _route_text(ours[0])
+            if ours
+            else f"{len(new)} new kind(s) of failure"
+            if new
+            else f"{worse} rate(s) worse than before"
         )
+        work.check(CheckId.NEW_OR_WORSE, VerdictValue.FAIL, text)
+    elif case.failing:
+        _ask_for_a_word(work, case.failing[0])
+    elif case.baseline is not None:
+        revision = case.baseline.deployment.revision
+        work.check(CheckId.NEW_OR_WORSE, VerdictValue.PASS, f"nothing new, nothing worse than revision {revision}")
     else:
-        work.check(CheckId.NEW_OR_WORSE, VerdictValue.PASS, "no new kind of failure and no route persistently refused")
+        text = "no healthy deployment to compare with; no route is persistently refused"
+        work.check(CheckId.NEW_OR_WORSE, VerdictValue.PASS, text)
+
+
+def _refused_route(work: _Judgement, case: Case, route: FailingRoute) -> None:
+    """What refuses a route now; where an earlier deployment refused it too, that its fix is not effective."""
+    here = case.part.deployment.deployment_id
+    chain = next((c for c in case.chains if (c.method, c.route) == (route.method, route.route) and here in _steps(c)), None)
+    again = not_effective_text(chain, here) if chain is not None else None
+    code = ReasonCode.FIX_NOT_EFFECTIVE if again else ReasonCode.NEW_FAILURE if case.earlier else ReasonCode.STILL_FAILING
+    work.reason(
+        code, again or route.text, finding_id=route.example.id, route=route.route, method=route.method, layer=str(route.layer),
+        requests=route.refused, answered=route.answered, fields=", ".join(route.fields), refused_by_layer=route.requests,
+        deployments=len(chain.steps) if chain is not None else None,
+    )  # fmt: skip
+
+
+def _steps(chain: Symptom) -> set[str]:
+    return {step.deployment_id for step in chain.steps}
+
+
+def _worse_rates(work: _Judgement, case: Case) -> int:
+    if case.baseline is None:
+        return 0
+    shifts = [shift for shift in compare_routes(case.part.side, case.baseline.side) if shift.worse]
+    for shift in shifts[:3]:
+        what = " ".join(str(part) for part in shift.key)
+        work.reason(ReasonCode.WORSE_RATE, f"{what}: {shift.text}", **shift.numbers)
+    return len(shifts)
+
+
+def _route_text(route: FailingRoute) -> str:
+    return f"{route.method} {route.route}: {route.refused} of {route.answered} refused"
+
+
+def _ask_for_a_word(work: _Judgement, route: FailingRoute) -> None:
+    """Refused by what judges the client's input: a broken schema or bad requests, the logs alone cannot tell."""
+    work.check(CheckId.NEW_OR_WORSE, VerdictValue.INCONCLUSIVE, _route_text(route))
+    request = f"{route.method} {route.route}"
+    work.needed.append(f"a word on {request}: is it meant to refuse these requests? (--expect '{request} 201')")
 
 
 def _new_kinds(part: DeploymentEvidence, known: set[str]) -> list[list[Finding]]:
@@ -520,6 +633,7 @@ class FailingRoute:
     route: str
     layer: Layer
     fields: tuple[str, ...]
+    codes: tuple[str, ...]
     requests: int  # refused by that layer
     refused: int  # refused by any of the layers that speak of our code
     answered: int
@@ -567,15 +681,14 @@ def _failing_route(key: tuple[str, str], some: Sequence[Finding], answered: int,
     mine = [f for f in some if f.layer is layer]
     fields = tuple(name for name, _ in Counter(n for f in mine for n in f.fields).most_common(6))
     example = next((f for f in reversed(mine) if f.fields), mine[-1])
-    codes = Counter(c for f in mine for c in (f.code, f.db_code) if c)
-    said = f" ({', '.join(code for code, _ in codes.most_common(2))})" if codes else ""
+    counted = Counter(c for f in mine for c in (f.code, f.db_code) if c)
+    codes = tuple(code for code, _ in counted.most_common(2))
+    said = f" ({', '.join(codes)})" if codes else ""
     rest = ", ".join(
-        f"{n} by {_LAYER_WORDS.get(other, str(other))}"
-        for other, n in by_layer.most_common()
-        if other is not None and other is not layer
+        f"{n} by {LAYER_WORDS[other]}" for other, n in by_layer.most_common() if other is not None and other is not layer
     )
     text = (
-        f"{key[0]} {key[1]} is refused by {_LAYER_WORDS.get(layer, str(layer))}{said}: {', '.join(fields) or 'no field named'}"
+        f"{key[0]} {key[1]} is refused by {LAYER_WORDS[layer]}{said}: {', '.join(fields) or 'no field named'}"
         f" — {requests} of {answered or 'unknown'} request(s){'; also ' + rest if rest else ''}"
     )
     return FailingRoute(
@@ -583,6 +696,7 @@ def _failing_route(key: tuple[str, str], some: Sequence[Finding], answered: int,
         route=key[1],
         layer=layer,
         fields=fields,
+        codes=codes,
         requests=requests,
         refused=len(some),
         answered=answered,
@@ -592,51 +706,29 @@ def _failing_route(key: tuple[str, str], some: Sequence[Finding], answered: int,
     )
 
 
-def _fix_effective(work: _Judgement, part: DeploymentEvidence, settings: JudgeSettings) -> None:
+def _fix_effective(work: _Judgement, case: Case) -> None:
     """(d) Only when a claim was made: a named fingerprint is gone, or a route now answers as expected."""
+    settings, side = case.settings, case.part.side
     if not settings.fixes and not settings.expect:
         work.check(CheckId.FIX_EFFECTIVE, VerdictValue.PASS, "no fix was claimed")
         return
-    still = [f for f in part.findings if f.fingerprint in settings.fixes]
-    if still:
-        work.reason(
-            ReasonCode.FIX_NOT_EFFECTIVE,
-            f"fix not effective: {still[-1].title} ({len(still)} request(s))",
-            finding_id=still[-1].id,
-            requests=len(still),
-        )
-        work.check(CheckId.FIX_EFFECTIVE, VerdictValue.FAIL, f"{len(still)} request(s) still fail that way")
-        return
-    results = [_expectation(work, part, text, settings) for text in settings.expect]
-    if VerdictValue.FAIL in results:
-        work.check(CheckId.FIX_EFFECTIVE, VerdictValue.FAIL, "an expected answer does not come")
-    elif VerdictValue.INCONCLUSIVE in results or (settings.fixes and part.answered < settings.min_requests):
-        work.check(CheckId.FIX_EFFECTIVE, VerdictValue.INCONCLUSIVE, "too few requests to say that the fix is effective")
-    else:
-        work.check(CheckId.FIX_EFFECTIVE, VerdictValue.PASS, "the claimed failure is gone")
+    refusals = [_refusal(case.part.deployment, route) for route in case.failing]
+    judged = [finding for finding in case.part.findings if finding.layer in _REFUSING and (finding.status or 0) >= 400]
+    earlier = [one.side for one in case.earlier]
+    claims = [judge_fix(name, side, earlier, refusals) for name in settings.fixes]
+    claims += [judge_expectation(text, side, judged) for text in settings.expect]
+    for claim in claims:
+        _claim(work, claim)
+    results = [claim.result for claim in claims]
+    worst = next((v for v in (VerdictValue.FAIL, VerdictValue.INCONCLUSIVE) if v in results), VerdictValue.PASS)
+    work.check(CheckId.FIX_EFFECTIVE, worst, next(claim.text for claim in claims if claim.result is worst))
 
 
-def _expectation(work: _Judgement, part: DeploymentEvidence, text: str, settings: JudgeSettings) -> VerdictValue:
-    """`METHOD /route STATUS`: enough answers of that kind, and the route not persistently refused."""
-    method, _, rest = text.strip().partition(" ")
-    route, _, status = rest.strip().rpartition(" ")
-    good = sum(c.count for c in part.counts if (c.method, c.route, str(c.status)) == (method, route, status))
-    refused = [
-        f for f in part.findings if f.method == method and f.route == route and f.layer in _REFUSING and (f.status or 0) >= 400
-    ]
-    total = sum(c.count for c in part.counts if (c.method, c.route) == (method, route))
-    if len(refused) >= 2 and total and len(refused) / total >= settings.persistent_share / 2:
-        work.reason(
-            ReasonCode.FIX_NOT_EFFECTIVE,
-            f"fix not effective: {method} {route} answered {status} {good} time(s) and was refused {len(refused)} time(s), "
-            f"now by {_LAYER_WORDS.get(refused[-1].layer or Layer.UNKNOWN, 'an unknown layer')}",
-            finding_id=refused[-1].id, requests=len(refused), answered=total,
-        )  # fmt: skip
-        return VerdictValue.FAIL
-    if good < 5:
-        work.needed.append(f"{5 - good} more {text} answer(s)")
-        return VerdictValue.INCONCLUSIVE
-    return VerdictValue.PASS
+def _claim(work: _Judgement, claim: Claim) -> None:
+    if claim.result is VerdictValue.FAIL:
+        work.reason(ReasonCode.FIX_NOT_EFFECTIVE, claim.text, finding_id=claim.finding_id, **claim.numbers)
+    if claim.needed is not None:
+        work.needed.append(claim.needed)
 
 
 def _enough_evidence(work: _Judgement, part: DeploymentEvidence, as_of_ms: int, settings: JudgeSettings) -> int | None:
