@@ -105,7 +105,7 @@ def main(workspace: Workspace, open_workspace: Callable[[], Workspace], refresh:
         _keep_address(page.url_path, frame.state)
         if _is_new(frame) and page.url_path != sources.PATH:
             _header(frame)
-            welcome.page()
+            welcome.page(reading=refresh.progress.running)
         else:
             _header(frame)
             page.run()

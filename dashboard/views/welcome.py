@@ -28,7 +28,12 @@ _WAYS = (
 )
 
 
-def page() -> None:
+def page(*, reading: bool) -> None:
+    """While logs are being read there is nothing to choose, only to wait; the header shows how far it is."""
+    if reading:
+        st.markdown("### Reading logs")
+        blocks.plain("Deployments appear here as soon as their logs are read; this page fills by itself.")
+        return
     st.markdown("### Nothing was read yet")
     blocks.plain(
         "Each deployment of an ECS service gets a verdict from its logs alone. "

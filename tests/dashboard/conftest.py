@@ -22,6 +22,12 @@ import streamlit as st
 from dashboard.launch import Exposure, streamlit_options
 st.App(sys.argv[1]).run(config=streamlit_options(Exposure(port=int(sys.argv[2]))))
 """
+PRODUCT = """
+import sys
+from dashboard.launch import Exposure, serve_settings
+from dashboard.settings import load_settings
+serve_settings(load_settings({"from": [sys.argv[1]], "store": sys.argv[2]}), Exposure(port=int(sys.argv[3])))
+"""
 
 
 def free_port() -> int:
@@ -46,19 +52,30 @@ def wait_until_served(url: str, process: subprocess.Popen) -> None:
     raise AssertionError("the server did not answer")
 
 
-@pytest.fixture(scope="session")
-def served() -> Iterator[str]:
-    """Address of the pages over the fake workspace, with the shipped settings."""
+def serve(starter: str, *arguments: str) -> Iterator[str]:
+    """Runs `starter` with the arguments and a free port; yields the address, ends the server."""
     port = free_port()
-    script = REPOSITORY / "tests" / "dashboard" / "page_script.py"
     environment = os.environ | {"PYTHONPATH": str(REPOSITORY)}
-    process = subprocess.Popen([sys.executable, "-c", STARTER, str(script), str(port)], cwd=REPOSITORY, env=environment)
+    process = subprocess.Popen([sys.executable, "-c", starter, *arguments, str(port)], cwd=REPOSITORY, env=environment)
     try:
         wait_until_served(f"http://127.0.0.1:{port}", process)
         yield f"http://127.0.0.1:{port}"
     finally:
         process.terminate()
         process.wait(10)
+
+
+@pytest.fixture(scope="session")
+def served() -> Iterator[str]:
+    """Address of the pages over the fake workspace, with the shipped settings."""
+    yield from serve(STARTER, str(REPOSITORY / "tests" / "dashboard" / "page_script.py"))
+
+
+@pytest.fixture(scope="session")
+def served_story(tmp_path_factory) -> Iterator[str]:
+    """Address of the product itself, reading the founding story into a new store."""
+    store = tmp_path_factory.mktemp("story") / "store.db"
+    yield from serve(PRODUCT, str(REPOSITORY / "sample_logs" / "founding-story"), str(store))
 
 
 @pytest.fixture(scope="session")
