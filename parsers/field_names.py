@@ -114,6 +114,8 @@ def normal(key: str) -> str:
 @lru_cache(maxsize=4096)
 def meaning(key: str) -> Meaning:
     """What the value under `key` may be. A dotted key also counts its parents: whatever stands in `body.` is the caller's."""
+    if len(key) > 120:
+        return Meaning.UNKNOWN
     if "." in key and key.rsplit(".", 1)[-1] in _SOURCE_FILES:
         return Meaning.PLAIN
     if "." in key and any(normal(part) in _DATA or normal(part) in _PERSON_OBJECT for part in key.split(".")[:-1]):

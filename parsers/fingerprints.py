@@ -24,7 +24,7 @@ ALIASES: Mapping[str, str] = {}
 # --- routes -----------------------------------------------------------------------------------------------------------
 
 _ID_SEGMENT = re.compile(
-    r"(?:<[a-z_]{2,16}:[0-9a-f]{8}>|:id|\d+"
+    r"\A(?:<[a-z_]{2,16}:[0-9a-f]{8}>|:id|\d+"
     r"|[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}"
     r"|c[a-z0-9]{24}|[0-9A-HJKMNP-TV-Z]{26}"
     r"|\d{4}-\d\d-\d\d(?:T[\d:.%AaZz+-]*)?"
@@ -62,7 +62,7 @@ def route_template(path: str) -> str:
 # tries each alone, after a word, before a word and between words.
 VARYING: tuple[Mask, ...] = (
     Mask(kind="placeholder", pattern=re.compile(r"<[a-z_]{2,16}(?::[0-9a-f]{8}| \d{1,7}|: [a-z0-9 ]{1,60})?>")),
-    Mask(kind="quoted", pattern=re.compile(r'"(?:[^"\\\n]|\\.)*"|(?<![\w\\])\'(?:[^\'\\\n]|\\.)*\'(?!\w)|`[^`\n]*`|[«“„‘][^»”“’\n]*[»”“’]')),
+    Mask(kind="quoted", pattern=re.compile(r'(?<!\\)"(?:[^"\\\n]|\\.)*"|(?<![\w\\])\'(?:[^\'\\\n]|\\.)*\'(?!\w)|`[^`\n]*`|[«“„‘][^«»“”„‘’\n]*[»”“’]')),
     Mask(kind="url", pattern=re.compile(r"(?<![\w+.-])[A-Za-z][A-Za-z0-9+.-]*://[^\s\"'<>]*")),
     Mask(kind="email", pattern=re.compile(r"(?<![\w.+%-])[\w.+%-]+(?:@|%40)[\w-]+(?:\.[\w-]+)*")),
     Mask(
@@ -75,7 +75,7 @@ VARYING: tuple[Mask, ...] = (
     Mask(
         kind="quantity",  # a number and its unit are one token, whether or not a blank stands between them
         pattern=re.compile(
-            r"(?<![\w.])[+-]?\d[\d.,' _\u00a0\u202f]*(?:ms|s|sec|secs|seconds?|minutes?|min|m|h|hours?|days?|µs|us|ns|[kKmMgGtT]i?[bB]|bytes?|%)(?!\w)"
+            r"(?<![\w.])[+-]?\d[\d.,']{0,30}(?:[ \u00a0\u202f]\d{3}){0,4}[\d.,]{0,12}[ _\u00a0\u202f]?(?:ms|s|sec|secs|seconds?|minutes?|min|m|h|hours?|days?|µs|us|ns|[kKmMgGtT]i?[bB]|bytes?|%)(?!\w)"
         ),
     ),
     Mask(kind="bracketed", pattern=re.compile(r"\([^()\n]*\)|\[[^\[\]\n]*\]|\{[^{}\n]*\}")),
@@ -87,8 +87,8 @@ VARYING: tuple[Mask, ...] = (
             r"(?![\w.-])"
         ),
     ),
-    Mask(kind="path", pattern=re.compile(r"(?<!\w)(?:[A-Za-z]:)?[\w.~@-]*[/\\][^\s,;:()\[\]]*")),
-    Mask(kind="numbered", pattern=re.compile(r"[^\s,;()\[\]|]*\d[^\s,;()\[\]|]*")),  # any token with a digit: ids, hex, addresses, versions
+    Mask(kind="path", pattern=re.compile(r"(?<![\w.~@:-])(?:[A-Za-z]:)?[\w.~@-]*[/\\][^\s,;:()\[\]]*")),
+    Mask(kind="numbered", pattern=re.compile(r"(?<![^\s,;()\[\]|])[^\s,;()\[\]|]*\d[^\s,;()\[\]|]*")),  # any token with a digit: ids, hex, addresses, versions
 )
 _WORD = re.compile(r"[^\W\d_]{2,}")
 _LOCAL = re.compile(r"\b(?:localhost)\b")

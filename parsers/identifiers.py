@@ -103,7 +103,7 @@ def looks_random(value: str) -> bool:
     kinds = sum((any(c.islower() for c in value), any(c.isupper() for c in value), any(c.isdigit() for c in value)))
     if not runs or kinds < 3:
         return False
-    return letters / len(runs) < (2.8 if len(value) >= 32 else 2.3)
+    return letters / len(runs) < (3.6 if len(value) >= 32 else 2.5)
 
 
 _PATH_PART = re.compile(r"(?:^|/)[a-z]{3,}(?:/|$)")
@@ -182,12 +182,18 @@ MASKS: tuple[Mask, ...] = (
         check=_is_iban,
     ),
     Mask(
+        kind="uuid",
+        outline=HEX,
+        shapes=(b"-xxxx-xxxx-xxxx-",),
+        pattern=re.compile(r"(?<![0-9A-Fa-f])[0-9A-Fa-f]{8}-[0-9A-Fa-f]{4}-[0-9A-Fa-f]{4}-[0-9A-Fa-f]{4}-[0-9A-Fa-f]{12}"),
+    ),
+    Mask(
         kind="mrn",
         outline=NUMBERS,
         shapes=(b"00000",),
         pattern=re.compile(
-            rf"(?i)(?<![<\w])(?:MRN|NPI|medical[ _-]record(?:[ _-](?:number|no\.?))?|{_PERSON_WORD}(?:[ _-]?(?:id|number|no\.?|nr\.?))?)"
-            r"[ \"'`:=#-]{1,3}(?P<value>[a-z]{0,4}-?\d{5,14})(?!\w)"
+            rf"(?i)(?<![<\w])(?=[^\W\d_])(?:MRN|NPI|medical[ _-]record(?:[ _-](?:number|no\.?))?|{_PERSON_WORD}(?:[ _-]?(?:id|number|no\.?|nr\.?))?)"
+            r"[ \"'`:=#-]{1,3}(?P<value>[a-z]{0,4}-?\d{5,14})(?![\w-])"
         ),
     ),
     Mask(
@@ -198,12 +204,6 @@ MASKS: tuple[Mask, ...] = (
     ),
     Mask(kind="ip", outline=NUMBERS, shapes=(b".0.", b".00.", b".000."), pattern=re.compile(r"(?<![\w.])(?:\d{1,3}\.){3}\d{1,3}(?!\w|\.\d)"), check=is_public_ipv4),
     Mask(kind="ip", outline=HEX, shapes=(b"xxxx:",), pattern=re.compile(r"(?<![\w:.])[0-9A-Fa-f]{1,4}:[0-9A-Fa-f:]{2,36}(?![\w:])"), check=is_public_ipv6),
-    Mask(
-        kind="uuid",
-        outline=HEX,
-        shapes=(b"-xxxx-xxxx-xxxx-",),
-        pattern=re.compile(r"(?<![0-9A-Fa-f])[0-9A-Fa-f]{8}-[0-9A-Fa-f]{4}-[0-9A-Fa-f]{4}-[0-9A-Fa-f]{4}-[0-9A-Fa-f]{12}"),
-    ),
     Mask(kind="hex", outline=HEX, shapes=(b"x" * 20,), pattern=re.compile(r"(?<![A-Za-z0-9])[0-9a-fA-F]{20,}(?![A-Za-z0-9])")),
     Mask(
         kind="id",

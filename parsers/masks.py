@@ -13,7 +13,7 @@ import json
 import re
 import unicodedata
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from parsers.field_names import Meaning, always_person_id, is_person_object, meaning, normal
@@ -23,7 +23,10 @@ from parsers.vocabulary import WORDS
 
 __all__ = ["Grouping", "Redactor", "fingerprint", "resolve", "route_template", "show", "skeleton"]
 
-MAX_LINE_CHARS = 16_384          # of a line; the rest is hidden and counted
+MAX_LINE_CHARS = 4_096           # of a line of text; the rest is hidden and counted
+MAX_JSON_CHARS = 65_536          # of a line of JSON; longer ones are read as text
+MAX_JSON_TEXT_CHARS = 16_384     # of all messages in it together; the rest collapses
+MAX_PASSES = 5                   # until a text no longer changes
 MAX_DEPTH = 5                    # strings in strings in strings
 UNREADABLE = "<redacted: unreadable>"
 PLACEHOLDER = re.compile(
@@ -44,7 +47,7 @@ _SCHEMA_WORDS = _EMPTY_VALUES | frozenset(
 
 
 def _quoted_or_balanced() -> re.Pattern[str]:
-    return re.compile(r'"(?:[^"\\\n]|\\.)*"|(?<!\w)\'(?:[^\'\\\n]|\\.)*\'(?!\w)|[\[({]|[\])}]')
+    return re.compile(r'(?<!\\)"(?:[^"\\\n]|\\.)*"|(?<![\w\\])\'(?:[^\'\\\n]|\\.)*\'(?!\w)|[\[({]|[\])}]')
 
 
 _BRACKET = _quoted_or_balanced()
@@ -164,7 +167,7 @@ _VALUE_BEFORE = re.compile(
     rf"|for type \w{{1,40}}|for enum \w{{1,60}}|[Rr]ecipient|[Mm]ember|[Pp]atient|[Cc]lient|[Cc]ustomer|named person)(?P<sep>:? {{1,2}})(?P<quoted>{_QUOTED})"
 )
 _VALUE_AFTER = re.compile(
-    rf"(?P<quoted>{_QUOTED})(?= is (?:not a valid|an invalid|not one of|not in the)| cannot be parsed| could not be parsed| is not a number"
+    r"(?<=[\"'`])(?: is (?:not a valid|an invalid|not one of|not in the)| cannot be parsed| could not be parsed| is not a number"
     r"| (?:is |has )?already (?:been )?(?:taken|in use|registered)| for column | for key )"
 )
 _VALUE_WORDS = (  # one of them stands in every text that _VALUE_BEFORE matches
@@ -173,22 +176,24 @@ _VALUE_WORDS = (  # one of them stands in every text that _VALUE_BEFORE matches
 )  # fmt: skip
 _VALUE_FOLLOWERS = (" is ", " cannot be parsed", " could not be parsed", "already ", " for column ", " for key ")
 _SQL_WORDS = ("INSERT INTO", "UPDATE", "DELETE FROM", "SELECT", "RETURNING")
+_ESCAPED = re.compile(r"(?<![\w.@$-])(?P<key>[A-Za-z_][\w.]{0,40})(?P<sep>=|: )\"(?P<content>(?:[^\"\\\n]|\\.)*)\"")
 _CREDENTIALS = re.compile(r"(?<![A-Za-z0-9+.-])([A-Za-z][A-Za-z0-9+.-]{1,30}://)([^\s\"'`<>/?]*)@")
 _DB_CREDENTIALS = re.compile(
     r"(?<![A-Za-z0-9+.-])((?:postgres|postgresql|mysql|mariadb|mongodb|redis|rediss|amqp|amqps|mssql|sqlserver|oracle|cockroachdb|clickhouse)"
     r"(?:\+[a-z0-9_]{1,20})?://)([^\s\"'`<>@/]{0,80}:[^\s\"'`<>]{0,200})@(?=[\w.\[-])"
 )
-_QUOTED_QUERY = re.compile(r"(\"(?:[A-Z]{3,7} )?[^\"\s?]{0,2000})\?[^\"\n=]{0,200}=[^\"\n]*?(?=\s+HTTP/\d|\")")
-_QUERY = re.compile(r"(?<=[\w/\]}>%.~-])\?[^\s\"'`<>=]*=[^\s\"'`]*")
+_QUOTED_QUERY = re.compile(r"(\"(?:[A-Z]{3,7} )?[^\"\s?]{0,2000})\?[^\"\n=]{0,200}=[^\"\n]*?(?=\s+HTTP/\d|\s+\d{3}\b|\\?\")")
+_QUERY = re.compile(r"(?<=[\w/\]}>%.~-])\?[^\s\"'`<>=\\]*=[^\s\"'`\\]*")
 _COMBINED = re.compile(r"(?m)^([^\n\"\[]{0,120}?\S) (\S{1,120}) (\S{1,120}) (?=\[\d\d/[A-Z][a-z]{2}/\d{4}:)")
 _PATH_NUMBER = re.compile(r"(?<=[\w/:}>-]/)(\d{6,20})(?=[/\s?\"'#,;)\]]|$)", re.MULTILINE)
 _PLACEHOLDERS_ONLY = re.compile(r"\((?:[\s,]|\$\d+|\?|%\(\w+\)s|%s|:\w+|@\w+|NULL|DEFAULT|null|default|<values>|now\(\)|::\w+)*\)\Z")
-_SQL_TRAILING = re.compile(r"\b(?:INSERT INTO|UPDATE|DELETE FROM|SELECT|RETURNING)\b[^\n]*?[\s)](\[+(?:[\"'\d]|nil\b|\[)[^\n]*\])(?=\s*(?:\n|\Z))")
+_SQL_WORD = re.compile(r"\b(?:INSERT INTO|UPDATE|DELETE FROM|SELECT|RETURNING)\b")
+_BOUND_VALUES = re.compile(r"(?<=[\s)])\[(?=[\"'\d\[]|nil\b)")
 _INVOCATION = re.compile(r"Invalid `[^`\n]{1,120}` invocation[^\n]*\n")
-_CODE_FRAME = re.compile(r"\s*(?:→\s*)?\d+\s")
-_MARKED_LINE = re.compile(r"\s*(?:[+?](?=\s)|~)[^\"'\d\n]*\Z")
+_CODE_FRAME = re.compile(r"\A\s{0,40}(?:→\s{0,20})?\d{1,7}\s")
+_MARKED_LINE = re.compile(r"\A\s{0,200}(?:[+?](?=\s)|~)[^\"'\d\n]*\Z")
 _REGION = re.compile(
-    r"(?<![\w$.])(?P<q>[\"']?)(?P<key>[A-Za-z_][\w$.-]{0,60})(?P=q) ?(?::|=>|=) ?(?:%|#?<?[A-Z]\w{0,60} ?)?(?=[\[{])"
+    r"(?<![\w$.-])(?P<q>[\"']?)(?P<key>[A-Za-z_][\w$.-]{0,60})(?P=q) ?(?::|=>|=) ?(?:%|#?<?[A-Z]\w{0,60} ?)?(?=[\[{])"
 )
 _REGION_TOKEN = re.compile(
     r"(?P<kept><(?:[a-z_]{2,16}:[0-9a-f]{8}|(?:string|text) \d{1,7}|number|secret|birth_date|query|values)>|~+|\[(?:Object|Array|Function[^\]\n]{0,60}|Circular[^\]\n]{0,20})\])"
@@ -199,7 +204,7 @@ _IS_KEY = re.compile(r"\??\s{0,2}(?::(?!:)|=>|=)")
 _IS_CALL = re.compile(r" ?[({]|>")
 _NO_TOKEN = r"(?!(?<=<)[a-z_]{2,16}:[0-9a-f]{8}>)"  # not inside a token of ours
 _KV = re.compile(
-    rf"(?:(?<![\w.@$-])|(?<=\.)){_NO_TOKEN}(?:(?P<key>\"[^\"\n]{{1,80}}\"|'[^'\n]{{1,80}}'|[\w@$][\w.@$-]{{0,80}}(?: Id)?)(?P<sep>\s?(?:=>|[:=])\s{{0,2}})"
+    rf"(?:(?<![\w.@$-])|(?<=\.)(?=[\"'])){_NO_TOKEN}(?:(?P<key>\"[^\"\n]{{1,80}}\"|'[^'\n]{{1,80}}'|[\w@$][\w.@$-]{{0,80}}(?: Id)?)(?P<sep>\s?(?:=>|[:=])\s{{0,2}})"
     r"(?P<value>\"(?:[^\"\\\n]|\\.|\"(?=\w))*(?:\"|(?=\n)|\Z)|'(?:[^'\\\n]|\\.|''|'(?=\w))*(?:'|(?=\n)|\Z)|`[^`\n]*`)"
     r"|(?<!\\)(?P<lone>\"(?:[^\"\\\n]|\\.)*\"|'(?:[^'\\\n]|\\.)*'(?!\w)|`[^`\n]*`))"
 )
@@ -211,18 +216,19 @@ _TOKEN_END = re.compile(r"[\s,;\"')}\]]")
 _PHRASE_END = re.compile(r"[,;\"')}\]\n]|\s+[\w.$-]{1,40}(?:=|:(?!\d))|\s{2,}")
 _LINE_END = re.compile(r"[\"'\n]")
 _HEADERS = frozenset(("authorization", "proxyauthorization", "cookie", "setcookie", "xauthorization", "cookies"))
-_SAFE_NAME = re.compile(r"(?:[a-z][\w.:/@-]*|[A-Z]\w*(?:Error|Exception|Warning|Fault|Failure|Issue)|[A-Z]{2,}[A-Z0-9_]*)\Z")
-_IDENTIFIER_SHAPE = re.compile(r"@?(?:[^\s\"'@]|@(?=\d)){1,160}\Z")
+_SAFE_NAME = re.compile(r"\A(?:[a-z][\w.:/@-]*|[A-Z]\w*(?:Error|Exception|Warning|Fault|Failure|Issue)|[A-Z]{2,}[A-Z0-9_]*)\Z")
+_IDENTIFIER_SHAPE = re.compile(r"\A@?(?:[^\s\"'@]|@(?=\d)){1,160}\Z")
 _LONG_NUMBER = re.compile(r"\d{6,}")
-_MIGRATION_SHAPE = re.compile(r"(?:V?\d{4,14}(?:[_.]\d+)*_{1,2}\w|[A-Za-z_]{6,}\d{13}\b|\w+[./]\d{4}_\w|\d{14}\b)")
-_HTTP_LINE = re.compile(r"(?:GET|POST|PUT|PATCH|DELETE|HEAD|OPTIONS|CONNECT|TRACE) \S+(?: HTTP/[\d.]+)?\Z")
+_MIGRATION_SHAPE = re.compile(r"(?<!\d)(?:V?\d{4,14}(?:[_.]\d+){0,6}_{1,2}\w|\d{14}\b)|(?<!\w)(?:[A-Za-z_]{6,120}\d{13}\b|\w{1,60}[./]\d{4}_\w)")
+_HTTP_LINE = re.compile(r"\A(?:GET|POST|PUT|PATCH|DELETE|HEAD|OPTIONS|CONNECT|TRACE) \S+(?: HTTP/[\d.]+)?\Z")
 _CALL_VALUE = re.compile(
     r"\b(?P<call>(?:Date|Decimal|BigInt|ObjectI[dD]|UUID|Buffer|Timestamp|DateTime|LocalDate|datetime|date|Some)\()"
-    rf"(?P<quoted>{_QUOTED})(?=\))|\b(?P<dated>datetime\.(?:date|datetime)\()[\d, ]{{6,60}}"
+    r"(?P<quoted>\"[^\"\n]{0,120}\"|'[^'\n]{0,120}'|`[^`\n]{0,120}`)(?=\))|\b(?P<dated>datetime\.(?:date|datetime)\()[\d, ]{{6,60}}"
 )
-_SQL_LINE = re.compile(r"\s*(?:INSERT|SELECT|UPDATE|DELETE|CREATE|ALTER|DROP|WITH|BEGIN|COMMIT|ROLLBACK|TRUNCATE|SET)\b", re.IGNORECASE)
+_SQL_LINE = re.compile(r"\A\s{0,200}(?:INSERT|SELECT|UPDATE|DELETE|CREATE|ALTER|DROP|WITH|BEGIN|COMMIT|ROLLBACK|TRUNCATE|SET)\b", re.IGNORECASE)
 _PROSE_WORD = re.compile(r"[^\W\d_]+(?:['’][^\W\d_]+)*")
-_CODE_LIKE = re.compile(r"[\w.$:/#*+-]*(?:[a-z][A-Z]|[_.:/#$\d]|[A-Z]{2})[\w.$:/#*+-]*")
+_CODE_TOKEN = re.compile(r"[\w.$:/#*+-]+")
+_CODE_SIGN = re.compile(r"[a-z][A-Z]|[_.:/#$\d]|[A-Z]{2}")
 _MILD_KEYS = frozenset(("role", "roles", "type", "status", "code"))
 _NAMESAKES = frozenset(("Mark", "Will", "Grant", "May", "Ruby", "Rose", "Jest", "Chase", "Puma", "Koa", "Rich", "Frank"))
 _MESSAGE_LIKE = re.compile(
@@ -280,27 +286,30 @@ class Redactor:
     def _text(self, text: str) -> str:
         if "\x1b" in text:
             text = _ANSI.sub("", text)
-        if len(text) > MAX_LINE_CHARS:
-            text = "\n".join(map(_shortened, text.split("\n")))
+        for _ in range(MAX_PASSES):
+            done = self._pass(text)
+            if done == text:
+                return done
+            text = done
+        again = self._pass(text).split("\n")  # what never comes to rest is hidden
+        return "\n".join(line if line == other else UNREADABLE for line, other in zip(text.split("\n"), again, strict=True))
+
+    def _pass(self, text: str) -> str:
         done = self._block(text, 0)
-        if self.strict:
-            done = "\n".join(map(self._strict_line, done.split("\n")))
-        if len(done) > MAX_LINE_CHARS:
-            done = "\n".join(map(_shortened, done.split("\n")))
-        return done
+        return "\n".join(map(self._strict_line, done.split("\n"))) if self.strict else done
 
     def _block(self, text: str, depth: int) -> str:
         """Lines that are JSON by their keys, everything else as one text."""
         if depth > MAX_DEPTH:
             return _collapsed(text)
-        if "{" not in text or '"' not in text or "}" not in text:
+        if len(text) <= MAX_LINE_CHARS and ("{" not in text or '"' not in text or "}" not in text):
             return self._plain(text, depth)
         parts: list[str] = []
         plain: list[str] = []
         for line in text.split("\n"):
             found = self._json_line(line, depth)
             if found is None:
-                plain.append(line)
+                plain.append(_shortened(line))
                 continue
             if plain:
                 parts.append(self._plain("\n".join(plain), depth))
@@ -312,7 +321,7 @@ class Redactor:
 
     def _json_line(self, line: str, depth: int) -> str | None:
         """A line that ends with a JSON object or array, redacted; None when it does not."""
-        if line.rstrip()[-1:] not in ("}", "]"):
+        if line.rstrip()[-1:] not in ("}", "]") or len(line) > MAX_JSON_CHARS:
             return None
         hit = _JSON_START.search(line)
         if hit is None:
@@ -331,6 +340,8 @@ class Redactor:
     def _plain(self, text: str, depth: int) -> str:
         if not may_tell(text) and not (":" in text and _has_telling_key(text)):
             return text
+        if ('\\"' in text or "\\n" in text) and (messages := _escaped_messages(text)):
+            return self._around(messages, text, depth)
         if "://" in text and "@" in text:
             text = _DB_CREDENTIALS.sub(r"\1<credentials>@", text)
             text = _CREDENTIALS.sub(r"\1<credentials>@", text)
@@ -346,11 +357,21 @@ class Redactor:
             text = self._quotations(text, depth)
         return self._bare(text) if "=" in text or ":" in text else text
 
+    def _around(self, messages: list[re.Match[str]], text: str, depth: int) -> str:
+        """`msg="… \\"quoted\\" …"`: what was escaped once is read as it was before, and escaped again."""
+        done: list[str] = []
+        position = 0
+        for hit in messages:
+            shown = self._nested(hit["content"], '"', depth)
+            done += (self._plain(text[position : hit.start()], depth), f'{hit["key"]}{hit["sep"]}"{shown}"')
+            position = hit.end()
+        return "".join(done) + self._plain(text[position:], depth)
+
     def _quotations(self, text: str, depth: int) -> str:
         if any(word in text for word in _VALUE_WORDS):
             text = _VALUE_BEFORE.sub(_value_before, text)
         if any(word in text for word in _VALUE_FOLLOWERS):
-            text = _VALUE_AFTER.sub(_value_after, text)
+            text = _values_before(text)
         if '("' in text or "('" in text or "datetime." in text:
             text = _CALL_VALUE.sub(_value_of_call, text)
         return _KV.sub(functools.partial(self._pair, depth=depth), text)
@@ -424,7 +445,7 @@ class Redactor:
         if ("alues" in text or "ALUES" in text) and "(" in text:
             text = _cut_out(text, _VALUES_LIST)
         if "]" in text and any(word in text for word in _SQL_WORDS):
-            text = _SQL_TRAILING.sub(lambda hit: hit[0][: hit.start(1) - hit.start()] + "[<values>]", text)
+            text = "\n".join(map(_without_bound_values, text.split("\n")))
         return text
 
     # --- key and value in text ----------------------------------------------------------------------------------------
@@ -640,10 +661,14 @@ class Redactor:
         if context.data:
             return self._data_string(what, key, value, context)
         if context.errors and what not in (Meaning.DATA, Meaning.TEXT, Meaning.PATH, Meaning.IDENTIFIER, Meaning.PLAIN, Meaning.NAME):
-            return self._block(value, context.level + 1) if _MESSAGE_LIKE.search(value) else self._string(what, key, value, context.level)
+            return self._message(value, context) if _MESSAGE_LIKE.search(value[:500]) else self._string(what, key, value, context.level)
         if what in (Meaning.TEXT, Meaning.ERRORS):
-            return self._block(value, context.level + 1)
+            return self._message(value, context)
         return self._string(what, key, value, context.level)
+
+    def _message(self, value: str, context: _Context) -> str:
+        context.spent[0] += len(value)
+        return self._block(value, context.level + 1) if context.spent[0] <= MAX_JSON_TEXT_CHARS else _collapsed(value)
 
     def _data_string(self, what: Meaning, key: str, value: str, context: _Context) -> str:
         if what is Meaning.SECRET:
@@ -702,6 +727,7 @@ class _Context:
     person: bool = False    # … that describes a person: roles stay
     errors: bool = False    # inside a list of errors: strings are messages
     level: int = 0          # how many texts this record stands in
+    spent: list[int] = field(default_factory=lambda: [0])  # characters of messages read so far, shared by the whole record
 
     def below(self, key: str) -> _Context:
         if self.data or not key:
@@ -718,14 +744,16 @@ class _Context:
 _ERROR_LISTS = frozenset(("errors", "detail", "details", "issues", "messages", "constraints", "errormessages", "validation", "meta_errors"))
 _REQUEST_PARTS = frozenset(("body", "query", "params", "headers", "cookies", "querystring"))
 _NUMBER_KEYS = frozenset(("time", "ts", "timestamp", "pid", "duration", "bytes", "size", "length", "expires", "exp", "iat", "nbf", "uptime", "rss", "heap"))
-_SHORT_ID = re.compile(r"(?:\d{1,5}|[A-Za-z]{1,10}[-_.]?[A-Za-z0-9]{0,6})\Z")
+_SHORT_ID = re.compile(r"\A(?:\d{1,5}|[A-Za-z]{1,10}[-_.]?[A-Za-z0-9]{0,6})\Z")
 _VALUES_LIST = _Cut(needle="(", head=re.compile(r"\b[Vv][Aa][Ll][Uu][Ee][Ss] ?(?=\()|(?<=\(<values>\)),\s?(?=\()"), end=_balanced, to="(<values>)")
 _UNESCAPE = re.compile(r"\\(?:u([0-9a-fA-F]{4})|(.))", re.DOTALL)
 _SIMPLE_ESCAPES = {"n": "\n", "t": "\t", "r": "\r", "b": "\b", "f": "\f"}
 _STRICT_TOKEN = re.compile(r"<[a-z_: 0-9]{2,40}>|[^\s\"'`()\[\]{}<>=,;|]+")
 _TEXT_RUN = re.compile(r"<text \d{1,7}>(?:[ ,;.]{1,2}<text \d{1,7}>)+")
-_STRICT_NUMBER = re.compile(r"[+-]?\d{1,4}(?:\.\d{1,3})?(?:ms|s|m|h|kB|MB|GB|%|B)?\Z|\d{4}-\d\d-\d\d(?:T[\d:.]+(?:Z|[+-]\d\d:?\d\d)?)?\Z|\d\d:\d\d:\d\d(?:[.,]\d{1,9})?Z?\Z")
-_STRICT_CODE = re.compile(r"(?:[A-Z]{1,5}\d{2,6}|E[A-Z]{3,20}|[A-Z][A-Z0-9]*(?:_[A-Z0-9]+)+|[0-9][0-9A-Z]{4}|FST_\w+|HTTP/[\d.]+|P\d{4})\Z")
+_STRICT_NUMBER = re.compile(
+    r"\A(?:[+-]?\d{1,4}(?:\.\d{1,3})?(?:ms|s|m|h|kB|MB|GB|%|B)?|\d{4}-\d\d-\d\d(?:T[\d:.]{4,20}(?:Z|[+-]\d\d:?\d\d)?)?|\d\d:\d\d:\d\d(?:[.,]\d{1,9})?Z?)\Z"
+)
+_STRICT_CODE = re.compile(r"\A(?:[A-Z]{1,5}\d{2,6}|E[A-Z]{3,20}|[A-Z][A-Z0-9]*(?:_[A-Z0-9]+)+|[0-9][0-9A-Z]{4}|FST_\w+|HTTP/[\d.]+|P\d{4})\Z")
 
 
 def _is_epoch(value: int) -> bool:
@@ -736,7 +764,7 @@ def _is_epoch(value: int) -> bool:
 def _shortened(line: str) -> str:
     if len(line) <= MAX_LINE_CHARS:
         return line
-    room = MAX_LINE_CHARS - 48
+    room = MAX_LINE_CHARS * 3 // 4  # tokens may be longer than what they stand for
     return f"{line[:room]} <redacted: {len(line) - room} more characters>"
 
 
@@ -759,7 +787,7 @@ def _host_or_collapsed(value: str) -> str:
 def _known(content: str) -> bool:
     """Whether a text is made of words of programs and of code-like names alone."""
     plain = PLACEHOLDER.sub(" ", content)
-    words = _PROSE_WORD.findall(_CODE_LIKE.sub(_without_long_numbers, plain))
+    words = _PROSE_WORD.findall(_CODE_TOKEN.sub(_without_code, plain))
     if _LONG_NUMBER.search(plain) and not _MIGRATION_SHAPE.search(plain):
         return False
     return all(word.lower() in WORDS for word in words) and not (words and words[0] in _NAMESAKES)
@@ -777,8 +805,9 @@ def _is_named_thing(content: str) -> bool:
     return len(content) < 20 or not looks_random(content)
 
 
-def _without_long_numbers(hit: re.Match[str]) -> str:
-    return hit[0] if _LONG_NUMBER.search(hit[0]) and not _MIGRATION_SHAPE.search(hit[0]) else " "
+def _without_code(hit: re.Match[str]) -> str:
+    """Nothing for what looks like code (`dueDate`, `due_date`, `SQLSTATE`), the word itself otherwise."""
+    return " " if _CODE_SIGN.search(hit[0]) else hit[0]
 
 
 def _is_prose(hit: re.Match[str]) -> bool:
@@ -812,6 +841,20 @@ def _cut_out(text: str, cut: _Cut) -> str:
         done += (text[position:start], cut.to, "\n" * text.count("\n", start, end))
         position = end
     return "".join(done) + text[position:] if done else text
+
+
+def _without_bound_values(line: str) -> str:
+    """Rails and Ecto print a statement and after it the values: `INSERT … VALUES ($1)  [["email", "…"]]`."""
+    stripped = line.rstrip()
+    if not stripped.endswith("]"):
+        return line
+    statement = _SQL_WORD.search(line)
+    bound = _BOUND_VALUES.search(line, statement.end()) if statement is not None else None
+    return line if bound is None else line[: bound.start()] + "[<values>]"
+
+
+def _escaped_messages(text: str) -> list[re.Match[str]]:
+    return [hit for hit in _ESCAPED.finditer(text) if "\\" in hit["content"] and meaning(hit["key"]) is Meaning.TEXT]
 
 
 def _end_of_invocation(text: str, start: int) -> int:
@@ -881,10 +924,28 @@ def _value_before(hit: re.Match[str]) -> str:
     return f"{hit['word']}{hit['sep']}{quoted[0]}{_collapsed(content)}{quoted[-1]}"
 
 
-def _value_after(hit: re.Match[str]) -> str:
-    quoted = hit["quoted"]
-    content = quoted[1:-1]
-    return hit[0] if content in _EMPTY_VALUES or PLACEHOLDER.fullmatch(content) else f"{quoted[0]}{_collapsed(content)}{quoted[-1]}"
+def _values_before(text: str) -> str:
+    """`"…" is not a valid choice`: what is quoted before such words goes."""
+    done: list[str] = []
+    position = 0
+    for hit in _VALUE_AFTER.finditer(text):
+        end = hit.start() - 1
+        start = _opening(text, end, position)
+        content = text[start:end]
+        if start > position and content not in _EMPTY_VALUES and not PLACEHOLDER.fullmatch(content):
+            done += (text[position:start], _collapsed(content))
+            position = end
+    return "".join(done) + text[position:] if done else text
+
+
+def _opening(text: str, end: int, earliest: int) -> int:
+    """Where the quotation that closes at `end` begins: after the nearest such quote that no word precedes; -1 without one."""
+    quote = text[end]
+    earliest = max(earliest, text.rfind("\n", 0, end), end - 2_000, 0)
+    start = text.rfind(quote, earliest, end)
+    while start > earliest and text[start - 1].isalnum():
+        start = text.rfind(quote, earliest, start)
+    return start + 1 if start >= 0 else -1
 
 
 def _value_of_call(hit: re.Match[str]) -> str:
