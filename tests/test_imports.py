@@ -17,8 +17,8 @@ PARSERS = (
 )  # fmt: skip
 # A name that ends in "/" is a folder whose files may import each other, without a circle.
 DASHBOARD = (
-    "__init__", "shipped", "words", "settings", "rows", "store/", "fetchers/", "fetching", "double/", "judgement", "workspace",
-    "state", "tables", "charts", "report", "sharing", "refresh", "running", "terminal", "rulecheck", "views/", "app",
+    "__init__", "shipped", "words", "settings", "links", "rows", "store/", "fetchers/", "fetching", "doctor", "double/", "judgement", "workspace",
+    "state", "tables", "charts", "report/", "attempts", "probe", "verifying", "reporting", "sharing", "refresh", "running", "terminal", "rulecheck", "views/", "app",
     "launch", "cli", "__main__",
 )  # fmt: skip
 

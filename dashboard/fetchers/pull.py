@@ -214,6 +214,7 @@ class Pull:
         self._cells: dict[tuple[int, int], _Cell] = {}
         self._reads: dict[tuple[Scope, int], list[tuple[int, int]]] = defaultdict(list)
         self._kept: dict[tuple[Scope, int], CellRead] = {}
+        self._wanted_again: set[tuple[Scope, int]] = set()  # a later reading held more: to be read and kept
         self._listings: dict[Scope, list[LogStream] | None] = {}
         self._listing_lock = threading.Lock()
         self._denied: dict[Api, AwsError] = {}
@@ -354,7 +355,9 @@ class Pull:
             if around:
                 inside = events[bisect_left(times, cell_ms) : bisect_left(times, edge)]
                 self._count(self._cell(run, cell_ms, part), stream, inside)
-                self.sink.feed(self._groups[run.group].scope, cell_ms, stream, around)
+                scope = self._groups[run.group].scope
+                if not self._verifying or (scope, cell_ms) in self._wanted_again:
+                    self.sink.feed(scope, cell_ms, stream, around)
 
     def _cell(self, run: Run, cell_ms: int, part: _Part) -> _Cell:
         cell = self._cells.setdefault((run.group, cell_ms), _Cell())
@@ -404,18 +407,22 @@ class Pull:
             self._add_gap(Gap(scope=scope, start_ms=stretch.start_ms, end_ms=stretch.end_ms, reason=reason))
 
     def _doubtful(self) -> list[tuple[Scope, int]]:
-        """Settled cells whose fullest reading was not yet read twice."""
-        return [key for key, read in self._kept.items() if read.state is SliceState.SETTLED and self._reads[key].count(max(self._reads[key])) < 2]
+        """Settled cells whose fullest reading is not kept, or was not yet read twice: all but the verified ones."""
+        return [key for key, read in self._kept.items() if read.state is SliceState.SETTLED]
 
     def _compare(self, read: CellRead) -> None:
+        """A second reading only counts; when it holds more than the first, the cell is read once more to be kept."""
         key = (read.scope, read.start_ms)
-        kept = self._kept[key]
-        self._reads[key].append((read.events, read.digest))
-        if (read.events, read.digest) > (kept.events, kept.digest):
-            self._keep(replace(read, state=kept.state))  # the fuller reading counts
+        kept, found = self._kept[key], (read.events, read.digest)
+        self._reads[key].append(found)
+        agreed = self._reads[key].count(max(self._reads[key])) > 1
+        if found > (kept.events, kept.digest) and key in self._wanted_again:
+            self._keep(replace(read, state=SliceState.VERIFIED if agreed else kept.state))
             return
         self.sink.discard(read.scope, read.start_ms, None)
-        if (read.events, read.digest) == (kept.events, kept.digest):
+        if found > (kept.events, kept.digest):
+            self._wanted_again.add(key)
+        elif found == (kept.events, kept.digest) and agreed:
             self._kept[key] = replace(kept, state=SliceState.VERIFIED)
             self.sink.confirm(self._kept[key])
 

@@ -33,6 +33,7 @@ class Scope:
     log_group: str
     prefix: str = ""
     streams: tuple[str, ...] = ()
+    pattern: str = ""            # a filter pattern, for questions; what is fetched to be kept has none
 
     def holds(self, stream: str) -> bool:
         """Whether an event of this stream belongs here; AWS and its doubles have been known to send more than was asked."""
@@ -52,6 +53,8 @@ class Scope:
             chosen["logStreamNames"] = list(self.streams)
         elif self.prefix:
             chosen["logStreamNamePrefix"] = self.prefix
+        if self.pattern:
+            chosen["filterPattern"] = self.pattern
         return chosen
 
 

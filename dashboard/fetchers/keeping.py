@@ -1,0 +1,268 @@
+"""The sink that keeps: events of a cell are read by the parsers and go into the store as slices, cell by cell.
+
+A slice is read with a few seconds of its neighbours around it, so that a record which crosses its edge is read whole; what
+begins outside is then left to the neighbour. Cells are written in batches, each batch in one transaction with the note that
+they were fetched: after kill -9 the store holds whole cells only, and the next fetch goes on with the others.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+
+from dashboard.fetchers.pull import CellRead
+from dashboard.fetchers.session import RawEvent
+from dashboard.fetchers.slices import CELL_MS, Gap, Scope, SliceState, Window, cell_start
+from dashboard.store import Database, Slice, fetched, slices
+from dashboard.store import SliceState as StoredState
+from parsers import Event, Reader, Reading, StreamKey, StreamReading, read, sealed
+
+READ_AFTER = 4_000               # events of a stream and cell that wait before they are read
+FLUSH_EVERY_S = 2.0
+FLUSH_SHARE = 4                  # ... and at least so many times as long as the last write took
+FLUSH_FACTS = 20_000
+
+
+@dataclass(slots=True)
+class _Stretch:
+    """What was fed of one stream for one cell."""
+
+    waiting: list[Event] = field(default_factory=list)
+    reading: Reading | None = None
+    events: int = 0
+    first_ms: int | None = None
+    last_ms: int | None = None
+    last_ingestion_ms: int | None = None
+
+
+class StoreSink:
+    """Keeps cells in the store.
+
+    Args:
+        database: the store.
+        reader: rules and redactor, as the workspace has them.
+        packs_digest: which rules read; cells of other rules are read again.
+        origin: `aws:account/region/cluster`.
+        account: the account the log groups are of.
+        now_ms: AWS's clock.
+    """
+
+    def __init__(
+        self,
+        database: Database,
+        reader: Reader,
+        *,
+        packs_digest: str,
+        origin: str,
+        account: str,
+        now_ms: Callable[[], int],
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self.database = database
+        self.reader = reader
+        self.packs_digest = packs_digest
+        self.origin = origin
+        self.account = account
+        self._now_ms = now_ms
+        self._monotonic = monotonic
+        self._flushed = monotonic()
+        self._pause_s = FLUSH_EVERY_S
+        self._fed: dict[tuple[Scope, int], dict[str, _Stretch]] = {}
+        self._slices: list[Slice] = []
+        self._cells: list[CellRead] = []
+        self._touched: list[CellRead] = []  # whose state changes, not their contents
+        self._confirmed: list[CellRead] = []
+        self._gaps: list[Gap] = []
+        self._known: dict[tuple[Scope, int], fetched.FetchedCell] = {}
+        self.streams: set[StreamKey] = set()
+        self.fewer = 0  # cells that a later reading had fewer events of
+
+    # ---- what the pull calls ----
+    def finished(self, scope: Scope, window: Window) -> Iterable[int]:
+        """Cells that are settled and were read by these rules."""
+        known = fetched.cells_of(
+            self.database, self.origin, scope.region, scope.log_group, scope.selection, cell_start(window.start_ms), window.end_ms
+        )
+        self._known |= {(scope, cell.start_ms): cell for cell in known if cell.packs_digest == self.packs_digest}
+        return [
+            cell.start_ms for cell in known
+            if cell.packs_digest == self.packs_digest and cell.state is not StoredState.OPEN and cell.end_ms == cell.start_ms + CELL_MS
+        ]
+
+    def feed(self, scope: Scope, cell_ms: int, stream: str, events: Sequence[RawEvent]) -> None:
+        """Take events of one stream, in order, those around the cell included."""
+        stretch = self._fed.setdefault((scope, cell_ms), {}).setdefault(stream, _Stretch())
+        key = self._key(scope, stream)
+        stretch.waiting.extend(
+            Event(stream=key, timestamp_ms=e.timestamp, text=e.message, event_id=e.event_id, ingestion_ms=e.ingestion) for e in events
+        )
+        _note_inside(stretch, events, cell_ms)
+        if len(stretch.waiting) >= READ_AFTER:
+            self._read(stretch)
+
+    def discard(self, scope: Scope, cell_ms: int, stream: str | None) -> None:
+        """Forget what was fed."""
+        fed = self._fed.get((scope, cell_ms), {})
+        if stream is None:
+            self._fed.pop((scope, cell_ms), None)
+        else:
+            fed.pop(stream, None)
+
+    def commit(self, cell: CellRead) -> None:
+        """A cell is complete. Of two readings the fuller one is kept: AWS has been seen to answer less than it holds."""
+        fed = self._fed.pop((cell.scope, cell.start_ms), {})
+        before = self._known.get((cell.scope, cell.start_ms))
+        if before is not None and before.events > cell.events:
+            self.fewer += 1
+            self._touched.append(cell)
+            return
+        self._cells.append(cell)
+        for stream, stretch in fed.items():
+            if stretch.events:
+                self._slices.append(self._slice(cell, stream, stretch))
+        self._flush_when_due()
+
+    def confirm(self, cell: CellRead) -> None:
+        """Two readings agree."""
+        self._confirmed.append(cell)
+        self._flush_when_due()
+
+    def gap(self, gap: Gap) -> None:
+        """A stretch was not read."""
+        self._gaps.append(gap)
+
+    # ---- reading ----
+    def _key(self, scope: Scope, stream: str) -> StreamKey:
+        return StreamKey(log_group=scope.log_group, log_stream=stream, account=self.account, region=scope.region)
+
+    def _read(self, stretch: _Stretch) -> None:
+        events, stretch.waiting = stretch.waiting, []
+        if not events:
+            return
+        one = read(events, rules=self.reader.rules, redactor=self.reader.redactor, health_paths=self.reader.health_paths)
+        stretch.reading = one if stretch.reading is None else stretch.reading + one
+
+    def _slice(self, cell: CellRead, stream: str, stretch: _Stretch) -> Slice:
+        self._read(stretch)
+        key = self._key(cell.scope, stream)
+        self.streams.add(key)
+        assert stretch.reading is not None
+        around = sealed(self.reader, stretch.reading.streams[key])
+        return Slice(
+            start_ms=cell.start_ms, end_ms=cell.start_ms + CELL_MS, state=StoredState(cell.state), packs_digest=self.packs_digest,
+            reading=_between(around, cell, stretch),
+        )  # fmt: skip
+
+    # ---- writing ----
+    def _flush_when_due(self) -> None:
+        waiting = sum(len(one.reading.facts) for one in self._slices)
+        if waiting >= FLUSH_FACTS or self._monotonic() - self._flushed >= self._pause_s:
+            self.flush()
+
+    def flush(self) -> None:
+        """Write everything that is complete, in one transaction."""
+        if not (self._cells or self._confirmed or self._gaps or self._touched):
+            return
+        began = self._monotonic()
+        read_ms = self._now_ms()
+        with self.database.write() as sql:
+            origin = slices.origin_id(sql, self.origin, read_ms)
+            slices.put_all(sql, origin, [*self._slices, *self._emptied(sql)], self._fold, read_ms=read_ms)
+            fetched.keep_cells(sql, origin, map(self._kept, self._cells), read_ms=read_ms)
+            for cell in self._touched:
+                fetched.keep_cells(sql, origin, [replace(self._known[cell.scope, cell.start_ms], state=StoredState(cell.state))], read_ms=read_ms)
+            for cell in self._confirmed:
+                fetched.confirm(sql, origin, self._kept(cell))
+            for cell in self._cells:
+                fetched.drop_gaps(sql, origin, cell.scope.region, cell.scope.log_group, cell.start_ms, cell.start_ms + CELL_MS)
+            fetched.keep_gaps(sql, origin, [row for gap in self._gaps for row in _gap_rows(gap)], read_ms=read_ms)
+        for cell in self._cells:
+            self._known[cell.scope, cell.start_ms] = self._kept(cell)
+        self._slices, self._cells, self._touched, self._confirmed, self._gaps = [], [], [], [], []
+        self._flushed = self._monotonic()
+        self._pause_s = max(FLUSH_EVERY_S, FLUSH_SHARE * (self._flushed - began))
+
+    def _emptied(self, sql: slices.sqlite3.Connection) -> Iterator[Slice]:
+        """Empty slices: of streams that had events in a cell and have none now, and of known streams over a gap."""
+        written = {(one.stream, one.start_ms) for one in self._slices}
+        for cell in self._cells:
+            for account, name in fetched.streams_with_slices(sql, cell.scope.region, cell.scope.log_group, cell.start_ms, cell.end_ms):
+                key = self._key(cell.scope, name)
+                if account == self.account and cell.scope.holds(name) and (key, cell.start_ms) not in written:
+                    yield self._empty(key, cell.start_ms, StoredState(cell.state))
+        for gap in self._gaps:
+            for account, name in fetched.known_streams(sql, gap.scope.region, gap.scope.log_group):
+                if account == self.account and gap.scope.holds(name):
+                    yield from self._gap_slices(sql, self._key(gap.scope, name), gap)
+
+    def _gap_slices(self, sql: slices.sqlite3.Connection, key: StreamKey, gap: Gap) -> Iterator[Slice]:
+        """The gap, in cells that hold nothing of this stream; where something is kept, it stays."""
+        kept = {
+            start for (start,) in sql.execute(
+                "SELECT start_ms FROM slices JOIN streams ON streams.id = slices.stream WHERE account = ? AND region = ? "
+                "AND log_group = ? AND log_stream = ? AND events > 0", (key.account, key.region, key.log_group, key.log_stream),
+            )
+        }  # fmt: skip
+        for cell_ms in range(cell_start(gap.start_ms), gap.end_ms, CELL_MS):
+            if cell_ms not in kept:
+                yield self._empty(key, cell_ms, StoredState.OPEN, gaps=((cell_ms, min(cell_ms + CELL_MS, gap.end_ms)),))
+
+    def _empty(self, key: StreamKey, cell_ms: int, state: StoredState, *, gaps: tuple[tuple[int, int], ...] = ()) -> Slice:
+        reading = StreamReading(stream=key, gaps=gaps)
+        return Slice(start_ms=cell_ms, end_ms=cell_ms + CELL_MS, state=state, packs_digest=self.packs_digest, reading=reading)
+
+    def _kept(self, cell: CellRead) -> fetched.FetchedCell:
+        return fetched.FetchedCell(
+            region=cell.scope.region, log_group=cell.scope.log_group, selection=cell.scope.selection, start_ms=cell.start_ms,
+            end_ms=cell.end_ms, state=StoredState(cell.state), packs_digest=self.packs_digest, events=cell.events, digest=f"{cell.digest:016x}",
+        )  # fmt: skip
+
+    def _fold(self, stretches: Sequence[StreamReading]) -> Reading:
+        return Reading(parts={stretches[0].stream: tuple(stretches)}, reader=self.reader)
+
+
+def _note_inside(stretch: _Stretch, events: Sequence[RawEvent], cell_ms: int) -> None:
+    inside = [event for event in events if cell_ms <= event.timestamp < cell_ms + CELL_MS]
+    if not inside:
+        return
+    stretch.events += len(inside)
+    stretch.first_ms = inside[0].timestamp if stretch.first_ms is None else stretch.first_ms
+    stretch.last_ms = inside[-1].timestamp
+    ingested = max((event.ingestion for event in inside if event.ingestion is not None), default=None)
+    if ingested is not None:
+        stretch.last_ingestion_ms = max(ingested, stretch.last_ingestion_ms or 0)
+
+
+def _between(around: StreamReading, cell: CellRead, stretch: _Stretch) -> StreamReading:
+    """What begins within the cell. Cells begin and end at whole minutes, so minute counts are cut exactly."""
+    end_ms = cell.start_ms + CELL_MS
+    facts = tuple(fact for fact in around.facts if cell.start_ms <= fact.timestamp_ms < end_ms)
+    counts = {key: number for key, number in around.counts.items() if cell.start_ms <= key[0] < end_ms}
+    answered = sum(1 for fact in facts if fact.access is not None and not fact.access.framework and not fact.access.opening)
+    return replace(
+        around,
+        facts=facts,
+        counts=counts,
+        openings=tuple(fact for fact in around.openings if cell.start_ms <= fact.timestamp_ms < end_ms),
+        first_ms=stretch.first_ms,
+        last_ms=stretch.last_ms,
+        last_ingestion_ms=stretch.last_ingestion_ms,
+        events=stretch.events,
+        first_ms_events=around.first_ms_events if around.first_ms == stretch.first_ms else 0,
+        last_ms_events=around.last_ms_events if around.last_ms == stretch.last_ms else 0,
+        access_lines=sum(counts.values()) + answered,
+        marked=any(match.mark is not None for fact in facts for match in fact.matches),
+    )
+
+
+def _gap_rows(gap: Gap) -> Iterator[fetched.FetchGap]:
+    """A gap cell by cell, so that each closes by itself when it is read later."""
+    for cell_ms in range(cell_start(gap.start_ms), gap.end_ms, CELL_MS):
+        yield fetched.FetchGap(
+            region=gap.scope.region, log_group=gap.scope.log_group, selection=gap.scope.selection,
+            start_ms=max(cell_ms, gap.start_ms), end_ms=min(cell_ms + CELL_MS, gap.end_ms), reason=gap.reason,
+        )  # fmt: skip
+
+
+__all__ = ["SliceState", "StoreSink"]
