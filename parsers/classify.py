@@ -11,7 +11,7 @@ from parsers.access import parse_access
 from parsers.extract import EXTRACTORS, Extracted
 from parsers.formats import Payload, field_of, leaves
 from parsers.masks import Redactor, fingerprint, route_template, skeleton
-from parsers.model import Category, Evidence, Fact, Layer, Mark, Match, Severity
+from parsers.model import Access, Category, Evidence, Fact, Layer, Mark, Match, Severity
 from parsers.records import Record
 from parsers.rules import Rule, RuleSet, shorten
 
@@ -127,7 +127,7 @@ def _match(
         fields=field_names,
         table=named.get("table") or extracted.table,
         title=_title(rule, named, field_names, code),
-        request_id=named.get("request_id") or keys.request_id,
+        request_id=redactor.request_id(named.get("request_id")) or keys.request_id,
         client=keys.client,
         mark=_mark(rule, named, extracted, code),
         in_run=rule.in_run,
@@ -246,7 +246,9 @@ def request_keys(fields: Mapping[str, Any] | None, text: str, redactor: Redactor
     return RequestKeys(
         method=method.upper() if isinstance(method, str) and method.upper() in _METHODS else None,
         path=re.sub(r"^https?://[^/]*", "", path) or "/" if usable else None,
-        request_id=str(request_id)[:120] if isinstance(request_id, str | int) and not isinstance(request_id, bool) else None,
+        request_id=redactor.request_id(str(request_id)[:120])
+        if isinstance(request_id, str | int) and not isinstance(request_id, bool)
+        else None,
         status=_own_status(status),
         client=redactor.token("client", str(client)) if isinstance(client, str | int) and client != "" else None,
     )
@@ -263,11 +265,7 @@ def classify_record(record: Record, rules: RuleSet, redactor: Redactor, health_p
     payload = record.payload
     access = parse_access(payload, health_paths=health_paths) if len(record.events) == 1 else None
     if access is not None:
-        access = replace(
-            access,
-            path=redactor.path(access.path) if access.path else access.path,
-            client=redactor.token("client", access.client) if access.client else access.client,
-        )
+        access = redacted_access(access, redactor)
         same_line = _same_line_causes(payload, rules, redactor) if (access.status or 0) >= 400 else ()
         refused = (access.status or 0) >= 400 or access.aborted
         return _fact(record, redactor, matches=same_line, access=access, evidence_at=0 if refused else None)
@@ -277,6 +275,16 @@ def classify_record(record: Record, rules: RuleSet, redactor: Redactor, health_p
     if reads_like_error(payload, record.text):
         return _fact(record, redactor, unexplained=True, evidence_at=0)
     return None
+
+
+def redacted_access(access: Access, redactor: Redactor) -> Access:
+    """An access line without what may name a person: path, client and request id."""
+    return replace(
+        access,
+        request_id=redactor.request_id(access.request_id),
+        path=redactor.path(access.path) if access.path else access.path,
+        client=redactor.token("client", access.client) if access.client else access.client,
+    )
 
 
 def _same_line_causes(payload: Payload, rules: RuleSet, redactor: Redactor) -> tuple[Match, ...]:

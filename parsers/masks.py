@@ -26,6 +26,7 @@ __all__ = ["Grouping", "Redactor", "fingerprint", "resolve", "route_template", "
 MAX_LINE_CHARS = 4_096           # of a line of text; the rest is hidden and counted
 MAX_JSON_CHARS = 65_536          # of a line of JSON; longer ones are read as text
 MAX_JSON_TEXT_CHARS = 16_384     # of all messages in it together; the rest collapses
+MAX_REMEMBERED = 8_192           # paths: every access line asks for one
 MAX_PASSES = 5                   # until a text no longer changes
 MAX_DEPTH = 5                    # strings in strings in strings
 UNREADABLE = "<redacted: unreadable>"
@@ -247,6 +248,7 @@ class Redactor:
         self._key = hashlib.blake2b(key or b"triage", digest_size=32).digest()
         self._words = WORDS | words if words else WORDS
         self.strict = strict
+        self._paths: dict[str, str] = {}
 
     def token(self, kind: str, value: str) -> str:
         """`<kind:3f9c01ab>`: the same value gives the same token under the same key. A token of ours stays what it is."""
@@ -277,9 +279,20 @@ class Redactor:
     def path(self, path: str) -> str:
         """A URL path without query and fragment; ids of six digits and more, e-mail addresses, UUIDs and secrets as tokens."""
         try:
-            return self._path(path[:2_048])
+            shown = self._paths.get(path)
+            if shown is None:
+                if len(self._paths) >= MAX_REMEMBERED:
+                    self._paths.clear()
+                shown = self._paths[path] = self._path(path[:2_048])
+            return shown
         except Exception:  # noqa: BLE001  fails closed, whatever it was
             return UNREADABLE
+
+    def request_id(self, value: str | None) -> str | None:
+        """A request's id: counters (`req-12`) stay, everything longer is a token; a record's `id` may as well be a person's."""
+        if not value or _SHORT_ID.match(value) or PLACEHOLDER.fullmatch(value):
+            return value
+        return self.token("request", value)
 
     # --- text ---------------------------------------------------------------------------------------------------------
 
@@ -744,7 +757,7 @@ class _Context:
 _ERROR_LISTS = frozenset(("errors", "detail", "details", "issues", "messages", "constraints", "errormessages", "validation", "meta_errors"))
 _REQUEST_PARTS = frozenset(("body", "query", "params", "headers", "cookies", "querystring"))
 _NUMBER_KEYS = frozenset(("time", "ts", "timestamp", "pid", "duration", "bytes", "size", "length", "expires", "exp", "iat", "nbf", "uptime", "rss", "heap"))
-_SHORT_ID = re.compile(r"\A(?:\d{1,5}|[A-Za-z]{1,10}[-_.]?[A-Za-z0-9]{0,6})\Z")
+_SHORT_ID = re.compile(r"\A(?:\d{1,5}|[A-Za-z]{1,5}[-_.]?\d{1,6}|[a-z]{1,3})\Z")
 _VALUES_LIST = _Cut(needle="(", head=re.compile(r"\b[Vv][Aa][Ll][Uu][Ee][Ss] ?(?=\()|(?<=\(<values>\)),\s?(?=\()"), end=_balanced, to="(<values>)")
 _UNESCAPE = re.compile(r"\\(?:u([0-9a-fA-F]{4})|(.))", re.DOTALL)
 _SIMPLE_ESCAPES = {"n": "\n", "t": "\t", "r": "\r", "b": "\b", "f": "\f"}
