@@ -11,6 +11,9 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from dashboard.fetchers.files import read_paths
+from parsers import Event
+
 DEFAULT_ACCOUNT = "123456789012"
 DEFAULT_REGION = "us-east-1"
 _ARN = re.compile(r"arn:aws[a-z-]*:ecs:([a-z0-9-]+):(\d{12}):")
@@ -79,14 +82,16 @@ class SceneTruth:
 
     @classmethod
     def load(cls, folder: Path) -> SceneTruth:
-        """Read every `*.jsonl`/`*.json` log file of a scene folder and its `ecs.json`."""
-        ecs_path = folder / "ecs.json"
-        ecs = json.loads(ecs_path.read_text("utf-8")) if ecs_path.exists() else {}
-        truth = cls(ecs=ecs)
-        for path in sorted(folder.rglob("*.json*")):
-            if path.name != "ecs.json":
-                truth.add_rows(_rows(path))
+        """A scene as the product reads it: every log file of the folder and its `ecs.json`. What can't be read is left out."""
+        scene = read_paths([str(folder)])
+        truth = cls(ecs=scene.ecs)
+        truth.add_rows(_row(event, truth.default_group) for event in scene.events if not event.undecodable and event.timestamp_ms)
         return truth
+
+    @property
+    def default_group(self) -> str:
+        """Where events go whose file names no log group: the first group of the task definitions."""
+        return next(iter(self._group_regions), "/ecs/scene")
 
     def _log_configurations(self) -> Iterator[tuple[str, str]]:
         for answer in self.ecs.get("describe_task_definition", {}).values():
@@ -126,16 +131,8 @@ class SceneTruth:
         return max((event.ingestion for group in self.groups.values() for event in group.events), default=0)
 
 
-def _rows(path: Path) -> Iterator[dict[str, Any]]:
-    text = path.read_text("utf-8", errors="replace")
-    if path.suffix == ".json" and text.lstrip().startswith("{"):
-        whole = json.loads(text)
-        yield from whole.get("events", [whole] if "message" in whole else [])
-        return
-    for line in text.splitlines():
-        try:
-            row = json.loads(line)
-        except ValueError:
-            continue  # a scene may hold broken lines on purpose; a service never answers them
-        if isinstance(row, dict) and "message" in row and "timestamp" in row:
-            yield row
+def _row(event: Event, default_group: str) -> dict[str, Any]:
+    return {
+        "logGroup": event.stream.log_group or default_group, "logStreamName": event.stream.log_stream, "timestamp": event.timestamp_ms,
+        "ingestionTime": event.ingestion_ms, "message": event.text, "eventId": event.event_id,
+    }  # fmt: skip
