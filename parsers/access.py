@@ -149,6 +149,11 @@ def _masked(target: str) -> tuple[str, str]:
     return path, route_template(path)
 
 
+def route_of(path: str) -> str:
+    """The route template of a path, as `Access.route` has it."""
+    return _masked(path)[1]
+
+
 def path_of(target: str) -> str:
     """The path of a request target: scheme, host, query and fragment off. `host:port` of a CONNECT stays."""
     if target.startswith(("http://", "https://", "ws://", "wss://")):

@@ -2,9 +2,9 @@
 
 A time inside a line is never trusted over the event's own. Nothing here raises: what cannot be opened stays text.
 
-`parsers.scan` relies on three properties of `decode` (tests/parsers/test_scan.py holds them): a plain event's text is its
-own text less a prefix and less control sequences; every string of a JSON event's text stands in the event, escaped; and
-every number stands there as printed.
+`parsers.triggers` relies on what `decode` does and leaves alone (tests/parsers/test_triggers.py holds it): a plain event's
+text is its own text less a prefix and less control sequences; every key and value of a JSON event's text stands in the
+event, escaped at most; what is added is `: ` and quotes behind a key, single dots between keys, and numbers below MAX_LEAVES.
 """
 
 from __future__ import annotations
@@ -14,6 +14,8 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
+
+import msgspec
 
 ANSI = re.compile(r"\x1b(?:\[[0-9;?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)|[@-Z\\-_])")
 _OTHER_CONTROLS = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
@@ -31,7 +33,7 @@ _WRAPPER_MARKS = (
     "_PID",
 )
 _OWN_MESSAGE_KEYS = ("message", "msg", "event", "level", "severity")  # a record with one of these is no mere wrapper of its `log`
-_LEVEL_KEYS = (
+LEVEL_KEYS = (
     "level", "levelname", "severity", "log.level", "lvl", "@level", "loglevel", "log_level", "severity_text", "levelName",
     "LogLevel", "Level", "@l",
 )  # fmt: skip
@@ -42,6 +44,7 @@ _LEVEL_NAMES = {
     "fatal": "fatal", "critical": "fatal", "crit": "fatal", "panic": "fatal", "alert": "fatal", "emerg": "fatal",
     "severe": "error",
 }  # fmt: skip
+ERROR_LEVELS = tuple(name for name, level in _LEVEL_NAMES.items() if level in ("error", "fatal"))
 _QUIET_KEYS = frozenset(
     "timestamp time ts @timestamp asctime level levelname pid hostname service environment env gitSha version v logger name_ "
     "userAgent user_agent user-agent ua referer referrer responseTime duration duration_ms process thread threadName taskName "
@@ -100,6 +103,21 @@ def decode(text: str) -> Payload:
     return _plain(plain, metadata)
 
 
+def structured(text: str) -> tuple[Mapping[str, Any], str | None, str] | None:
+    """Fields, level and message of an event that is one JSON record, exactly as `decode` gives them but without making its text.
+
+    None: `decode` has to look at it (no JSON, broken, a wrapper, a logger inside a logger, control characters).
+    """
+    body = strip_prefix(text).strip()
+    if not body.startswith("{") or not body.endswith("}"):
+        return None
+    data, rest = _json_object(body)
+    if data is None or rest or wrapped(data) is not None:
+        return None
+    message, _ = _message(data)
+    return None if message.startswith("{") else (data, _level(data), message)
+
+
 def strip_controls(text: str) -> str:
     """ANSI sequences and control characters off; line ends inside the event kept; trailing line ends off."""
     if text.isprintable():
@@ -117,6 +135,8 @@ def strip_controls(text: str) -> str:
 
 def strip_prefix(text: str) -> str:
     """docker-compose, CRI, pm2, buildkit, git, syslog, heroku and turbo prefixes off, one inside the other."""
+    if text[:1] in ("{", " ", "}"):
+        return text
     for _ in range(3):
         hit = _PREFIX.match(text)
         if hit is None:
@@ -129,6 +149,12 @@ def _json_object(body: str) -> tuple[dict[str, Any] | None, str]:
     """The object that `body` begins with, and what follows it; (None, "") when it is no JSON object."""
     if len(body) > MAX_JSON_CHARS:
         return None, ""
+    try:
+        whole = msgspec.json.decode(body)
+    except (msgspec.DecodeError, UnicodeEncodeError, RecursionError):
+        pass  # cut, broken, followed by something, or what only a lenient reader takes
+    else:
+        return (whole, "") if isinstance(whole, dict) else (None, "")
     try:
         data, end = _DECODER.raw_decode(body)
     except (ValueError, RecursionError):
@@ -266,9 +292,10 @@ def leaves(value: Any, path: str = "", depth: int = 0) -> Iterator[tuple[str, An
         return
     if isinstance(value, Mapping):
         for key, inner in value.items():
-            yield from leaves(inner, f"{path}.{key}" if path else str(key), depth + 1)
+            name = str(key) or '""'
+            yield from leaves(inner, f"{path}.{name}" if path else name, depth + 1)
     elif isinstance(value, list):
-        for number, inner in enumerate(value):
+        for number, inner in enumerate(value[:MAX_LEAVES]):
             yield from leaves(inner, f"{path}.{number}" if path else str(number), depth + 1)
     else:
         yield path, value
@@ -305,7 +332,7 @@ def logfmt(text: str) -> dict[str, str] | None:
 
 
 def _level(data: Mapping[str, Any]) -> str | None:
-    value = field_of(data, *_LEVEL_KEYS)
+    value = field_of(data, *LEVEL_KEYS)
     if isinstance(value, bool):
         return None
     if isinstance(value, str) and value.isdigit() and len(value) < 4:

@@ -18,6 +18,7 @@ METHODS = (
     "MOVE", "LOCK", "UNLOCK", "REPORT", "SEARCH", "PURGE", "QUERY", "LINK", "UNLINK", "MKCALENDAR", "PRI",
 )  # fmt: skip
 KNOWN_METHODS = frozenset(METHODS)
+COMMON_METHODS = METHODS[:9]
 _METHOD = "(?P<method>" + "|".join(METHODS) + ")"
 _DURATION = r"\d[\d.,]{0,20} ?(?:ns|us|µs|μs|ms|s|sec|msecs|micros|m)\b"
 

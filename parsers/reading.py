@@ -112,7 +112,7 @@ class StreamReader:
     def take(self, record: Record) -> None:
         fact = self.reader.classify(record)
         if fact is None:
-            self._chatter(record)
+            self.chatter(record)
         elif fact.access is not None and not fact.access.framework:
             self._access(fact, fact.access)
         else:
@@ -121,7 +121,7 @@ class StreamReader:
                 self.chatter_left = CHATTER
             self.facts.append(fact)
 
-    def _chatter(self, record: Record) -> None:
+    def chatter(self, record: Record) -> None:
         if self.chatter_left <= 0:
             return
         self.chatter_left -= 1
@@ -234,12 +234,12 @@ def _head(numbered: Sequence[tuple[int, Event]]) -> Sequence[tuple[int, Event]]:
     """The leading events up to the first that begins a record whatever came before."""
     for number, (_, event) in enumerate(numbered):
         late = number > 0 and event.timestamp_ms - numbered[number - 1][1].timestamp_ms > MAX_SILENCE_MS
-        if late or number >= MAX_HEAD_EVENTS or _sure_boundary(event):
+        if late or number >= MAX_HEAD_EVENTS or sure_boundary(event):
             return numbered[:number]
     return numbered
 
 
-def _sure_boundary(event: Event) -> bool:
+def sure_boundary(event: Event) -> bool:
     payload = decode(event.text)
     return payload.fields is not None or (HARD_START.match(payload.text) is not None and ":  " not in payload.text[:300])
 

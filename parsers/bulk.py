@@ -1,0 +1,467 @@
+"""The fast path: the same Reading as parsers/reading.py, hit for hit, from big inputs.
+
+A batch goes through one scan (parsers/scan.py) that names the events which can matter, and through one count of its sure
+access lines (parsers/columns.py). What is left is handed, event by event and in each stream's order, to the very functions
+that the reference reader uses: nothing here knows what a rule or an access line means. An event that neither holds a
+needle nor looks like an access line has no effect on a reader whose last record is closed, but for the few lines kept
+around marks ("chatter"); so it is passed over.
+
+    reader = BulkReader(Reader(...))
+    for batch in batches:                 # those of one stream in the stream's order
+        reader.feed(batch)
+    reading = reader.take()               # what was read so far; feeding may go on
+
+`read` decides by size: small inputs take the reference reader and import neither Hyperscan nor Polars.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from itertools import chain
+from typing import TYPE_CHECKING, Any
+
+from parsers.access import access_of_fields, parse_access
+from parsers.batch import TARGET_BYTES, Batch
+from parsers.classify import ERROR_LIKE
+from parsers.formats import Payload, decode, structured
+from parsers.masks import Redactor
+from parsers.model import Access, Event, StreamKey
+from parsers.reading import (
+    MAX_HEAD_EVENTS,
+    Reader,
+    Reading,
+    StreamReader,
+    StreamReading,
+    in_order,
+    order_key,
+    sure_boundary,
+)
+from parsers.reading import read as read_by_reference
+from parsers.records import MAX_SILENCE_MS, Block, Record
+from parsers.requests import count_key
+from parsers.rules import Rule, RuleSet, load_packs
+
+if TYPE_CHECKING:
+    from parsers.scan import Cache
+
+SMALL_BYTES = 1 << 20  # up to here the reference reader is as quick as the fast path's start
+
+
+class _Wanted:
+    """The rules as the reference code asks for them, narrowed to those whose needles stand in the event at hand."""
+
+    def __init__(self, rules: RuleSet) -> None:
+        self._all = rules
+        self.packs, self.by_id, self.tools, self.digest, self.rules = (
+            rules.packs,
+            rules.by_id,
+            rules.tools,
+            rules.digest,
+            rules.rules,
+        )
+        self.numbers: set[int] | None = set()  # None: any rule
+
+    def candidates(self, text: str) -> list[Rule]:
+        if self.numbers is None:
+            return self._all.candidates(text)
+        return [self.rules[number] for number in sorted(self.numbers) if number >= 0]
+
+
+@dataclass(slots=True)
+class _Stream:
+    """Where the reading of one stream stands."""
+
+    worker: StreamReader
+    heading: bool = True  # no sure boundary yet
+    head: list[tuple[int, Event]] = field(default_factory=list)
+    block: Block | None = None
+    block_events: list[tuple[int, Event]] = field(default_factory=list)
+    block_rules: set[int] | None = field(default_factory=set)
+    previous_ms: int | None = None
+    seq: int = -1  # of the event before, among those of its millisecond
+    first: Event | None = None
+    first_ms_events: int = 0
+    last_ingestion_ms: int | None = None
+    events: int = 0
+    undecodable: int = 0
+
+
+class BulkReader:
+    """Reads batches as a stream of them comes; `take` hands out what was read."""
+
+    def __init__(self, reader: Reader, *, cache: Cache | None = None, engine: Any = None) -> None:
+        self.reader = reader
+        self._wanted = _Wanted(reader.rules)
+        self._narrowed: Reader = replace(reader, rules=self._wanted)  # type: ignore[arg-type]  # asked for candidates only
+        self._cache, self._engine = cache, engine
+        self._scanner: Any = None
+        self._unknown: re.Pattern[str] | None = None
+        self._streams: dict[StreamKey, _Stream] = {}
+
+    # ---- in ----
+
+    def feed(self, batch: Batch) -> None:
+        """Reads one batch. Events of one stream come in the stream's order, within a batch and from batch to batch."""
+        import numpy as np
+
+        if not len(batch):
+            return
+        plan = _plan(self._scanner_for(batch), batch, self.reader.health_paths)
+        streams = np.asarray(batch.streams)
+        order = np.argsort(streams, kind="stable")
+        bounds = np.flatnonzero(np.diff(streams[order])) + 1
+        for numbers in np.split(order, bounds):
+            self._feed_stream(batch, plan, numbers)
+
+    def _scanner_for(self, batch: Batch) -> Any:
+        if self._scanner is None:
+            from parsers.scan import Scanner
+
+            openers = [text for pack in self.reader.rules.packs for text in pack.openers]
+            look_at = list(dict.fromkeys((ERROR_LIKE.pattern, *openers)))
+            sample = batch.data[: 1 << 20]
+            self._scanner = Scanner(self.reader.rules, look_at=look_at, sample=sample, cache=self._cache, engine=self._engine)
+            unknown = self._scanner.unknown_when_escaped
+            self._unknown = re.compile("|".join(f"(?:{text})" for text in unknown)) if unknown else None
+        return self._scanner
+
+    def _feed_stream(self, batch: Batch, plan: _Plan, numbers: Any) -> None:
+        key = batch.keys[int(batch.streams[int(numbers[0])])]
+        state = self._streams.get(key)
+        if state is None:
+            state = self._streams[key] = _Stream(worker=StreamReader(self._narrowed, key))
+        walk = _Walk(self, state, batch, plan, numbers)
+        for count_key_, count in plan.counts.get(int(batch.streams[int(numbers[0])]), {}).items():
+            state.worker.counts[count_key_] += count
+        state.worker.access_lines += int(plan.sure[numbers].sum())
+        walk.go()
+
+    # ---- out ----
+
+    def take(self) -> Reading:
+        """What was read since the last `take`. What is fed after it is a stretch of its own: readings add up (`+`)."""
+        parts = {key: (_stream_reading(key, state),) for key, state in sorted(self._streams.items())}
+        self._streams = {}
+        return Reading(parts=parts, reader=self.reader)
+
+
+# ---- what is to be done with each event of a batch ----
+
+QUIET, SURE, LIGHT, HEAVY = range(4)
+
+
+@dataclass(slots=True)
+class _Plan:
+    """`kinds`: of each event QUIET (nothing in it), SURE (an access line that is counted), LIGHT (may be an access line), HEAVY."""
+
+    kinds: Any
+    sure: Any
+    rules: dict[int, set[int]]
+    escaped: Any
+    counts: dict[int, dict[tuple[int, str, str, int, bool, bool], int]]
+
+
+def _plan(scanner: Any, batch: Batch, health_paths: Sequence[str]) -> _Plan:
+    import numpy as np
+
+    from parsers.columns import count_access
+    from parsers.scan import ANY_RULE
+
+    marks = scanner.mark(batch)
+    kinds = np.zeros(len(batch), dtype=np.uint8)
+    untrusted = [number for number, rules in marks.rules.items() if ANY_RULE in rules]
+    plain = np.ones(len(batch), dtype=np.bool_) if marks.escaped is None else ~marks.escaped
+    plain[untrusted] = False
+    counted = count_access(batch, plain, health_paths)
+    if marks.escaped is not None:
+        kinds[marks.escaped] = LIGHT
+    kinds[counted.maybe] = LIGHT
+    kinds[list(marks.rules)] = HEAVY
+    kinds[counted.sure] = SURE
+    return _Plan(kinds=kinds, sure=counted.sure, rules=marks.rules, escaped=marks.escaped, counts=counted.counts)
+
+
+class _Walk:
+    """One stream's events of one batch, in order: from one event that matters to the next."""
+
+    def __init__(self, bulk: BulkReader, state: _Stream, batch: Batch, plan: _Plan, numbers: Any) -> None:
+        import numpy as np
+
+        self.bulk, self.state, self.batch, self.plan = bulk, state, batch, plan
+        self.worker, self.wanted = state.worker, bulk._wanted  # noqa: SLF001  the reader's own hands
+        self.numbers: list[int] = numbers.tolist()
+        times = np.asarray(batch.timestamps_ms, dtype=np.int64)[numbers]
+        self.seqs = _ordinals(times, state)
+        self.kinds: list[int] = plan.kinds[numbers].tolist()
+        self.stops: list[int] = np.flatnonzero(plan.kinds[numbers] >= LIGHT).tolist()
+        _note_stretch(state, batch, self.numbers, times, self.seqs)
+
+    def go(self) -> None:
+        at, end = 0, len(self.numbers)
+        stop = 0
+        stops, state, worker = self.stops, self.state, self.worker
+        while at < end:
+            if state.heading:
+                if self.is_head(at):
+                    at += 1
+                    continue
+                state.heading = False
+            if state.block is not None:
+                if self.goes_on(at):
+                    at += 1
+                    continue
+                self.close()
+            if worker.chatter_left <= 0:
+                while stop < len(stops) and stops[stop] < at:
+                    stop += 1
+                if stop == len(stops):
+                    break
+                at = stops[stop]
+            self.visit(at)
+            at += 1
+
+    # ---- one event ----
+
+    def visit(self, at: int) -> None:
+        kind = self.kinds[at]
+        if kind == HEAVY and self.is_heavy(at):
+            self.heavy(at)
+        elif kind == QUIET:
+            self.chatter(at)
+        elif kind != SURE:
+            self.light(at)
+
+    def is_heavy(self, at: int) -> bool:
+        """A JSON record without a needle of any rule can only matter by its level."""
+        number = self.numbers[at]
+        if self.plan.escaped is None or not self.plan.escaped[number] or any(rule != -2 for rule in self.plan.rules[number]):
+            return True
+        record = structured(self.batch.text(number))
+        return record is None or record[1] in (None, "error", "fatal")
+
+    def heavy(self, at: int) -> None:
+        event, payload = self.opened(at)
+        rules = self.rules_of(at)
+        self.wanted.numbers = rules
+        state = self.state
+        if self.bulk._narrowed.opens(payload.text, payload):  # noqa: SLF001
+            state.block = Block(seq=self.seqs[at])
+            state.block.add(event, payload)
+            state.block_events = [(self.seqs[at], event)]
+            state.block_rules = rules
+        else:
+            self.worker.take(Record(events=(event,), payload=payload, texts=(payload.text,), seq=self.seqs[at]))
+
+    def light(self, at: int) -> None:
+        """An event without a needle: an access line, or nothing."""
+        number = self.numbers[at]
+        text = self.batch.text(number)
+        health_paths = self.bulk.reader.health_paths
+        record = structured(text) if self.plan.escaped is not None and self.plan.escaped[number] else None
+        if record is not None:
+            fields, level, message = record
+            access = access_of_fields(fields, level, message, health_paths=health_paths)
+            if access is None and message:
+                access = parse_access(Payload(text=message.strip()), health_paths=health_paths)
+        else:
+            payload = decode(text)
+            unknown = self.bulk._unknown  # noqa: SLF001
+            if payload.fields is None and unknown is not None and unknown.search(payload.text) is not None:
+                self.heavy(at)
+                return
+            access = parse_access(payload, health_paths=health_paths)
+        if access is None:
+            self.chatter(at)
+        else:
+            self.access(at, access)
+
+    def access(self, at: int, access: Access) -> None:
+        """As StreamReader does with the fact of such a record, without making a record of what is only counted."""
+        worker = self.worker
+        if access.framework or (access.status or 0) >= 400 or access.aborted:
+            self.heavy(at)
+            return
+        if not access.opening and access.method is not None and access.path is not None and access.status is not None:
+            worker.access_lines += 1
+            if access.request_id:
+                worker.openings.pop(access.request_id, None)
+            timestamp_ms = int(self.batch.timestamps_ms[self.numbers[at]])
+            worker.counts[count_key(timestamp_ms, access)] += 1
+            return
+        self.heavy(at)
+
+    def chatter(self, at: int) -> None:
+        if self.worker.chatter_left > 0:
+            event = self.batch.event(self.numbers[at])
+            payload = Payload(text=event.text)
+            self.worker.chatter(Record(events=(event,), payload=payload, texts=(event.text,), seq=self.seqs[at]))
+
+    # ---- records of several events ----
+
+    def goes_on(self, at: int) -> bool:
+        """Whether the event continues the open record; it is taken into it then."""
+        state = self.state
+        assert state.block is not None
+        event, payload = self.opened(at)
+        if not state.block.takes(event, payload):
+            return False
+        state.block.add(event, payload)
+        state.block_events.append((self.seqs[at], event))
+        rules = self.rules_of(at)
+        state.block_rules = None if rules is None or state.block_rules is None else state.block_rules | rules
+        self.uncount(at)
+        return True
+
+    def close(self) -> None:
+        state = self.state
+        assert state.block is not None
+        self.wanted.numbers = state.block_rules
+        self.worker.take(state.block.record())
+        state.block, state.block_events, state.block_rules = None, [], set()
+
+    def is_head(self, at: int) -> bool:
+        """The leading events up to the first sure boundary are kept as they are: they may belong to the record before."""
+        state = self.state
+        event = self.batch.event(self.numbers[at])
+        late = bool(state.head) and event.timestamp_ms - state.head[-1][1].timestamp_ms > MAX_SILENCE_MS
+        if late or len(state.head) >= MAX_HEAD_EVENTS or sure_boundary(event):
+            return False
+        state.head.append((self.seqs[at], event))
+        self.uncount(at)
+        return True
+
+    def uncount(self, at: int) -> None:
+        """An access line that turned out to be part of a record is no request."""
+        if self.kinds[at] != SURE:
+            return
+        access = parse_access(decode(self.batch.text(self.numbers[at])), health_paths=self.bulk.reader.health_paths)
+        assert access is not None
+        key = count_key(int(self.batch.timestamps_ms[self.numbers[at]]), access)
+        counts = self.worker.counts
+        counts[key] -= 1
+        if not counts[key]:
+            del counts[key]
+        self.worker.access_lines -= 1
+
+    def opened(self, at: int) -> tuple[Event, Payload]:
+        event = self.batch.event(self.numbers[at])
+        return event, decode(event.text)
+
+    def rules_of(self, at: int) -> set[int] | None:
+        rules = self.plan.rules.get(self.numbers[at])
+        if rules is None:
+            return set()
+        return None if -1 in rules else rules
+
+
+def _ordinals(times: Any, state: _Stream) -> list[int]:
+    """Of each event its ordinal among the stream's events of the same millisecond; the stretch before is counted in."""
+    import numpy as np
+
+    count = len(times)
+    changes = np.flatnonzero(np.diff(times)) + 1
+    starts = np.zeros(count, dtype=np.int64)
+    starts[changes] = changes
+    seqs = np.arange(count) - np.maximum.accumulate(starts)
+    if state.previous_ms is not None and int(times[0]) == state.previous_ms:
+        run = int(changes[0]) if len(changes) else count
+        seqs[:run] += state.seq + 1
+    return [int(seq) for seq in seqs.tolist()]
+
+
+def _note_stretch(state: _Stream, batch: Batch, numbers: Sequence[int], times: Any, seqs: Sequence[int]) -> None:
+    if state.first is None:
+        state.first = batch.event(numbers[0])
+    if state.first_ms_events == state.events:  # all of them so far in the first millisecond
+        same = times == state.first.timestamp_ms
+        state.first_ms_events += len(times) if bool(same.all()) else int((~same).argmax())
+    state.events += len(numbers)
+    state.previous_ms, state.seq = int(times[-1]), seqs[-1]
+    if batch.events is not None:
+        events = [batch.events[number] for number in numbers]
+        state.undecodable += sum(1 for event in events if event.undecodable)
+        ingested = [event.ingestion_ms for event in events if event.ingestion_ms is not None]
+    else:
+        state.undecodable += len(batch.undecodable.intersection(numbers)) if batch.undecodable else 0
+        ingested = (
+            [ms for number in numbers if (ms := int(batch.ingestion_ms[number])) >= 0] if batch.ingestion_ms is not None else []
+        )
+    state.last_ingestion_ms = max((ms for ms in (state.last_ingestion_ms, *ingested) if ms is not None), default=None)
+
+
+def _stream_reading(key: StreamKey, state: _Stream) -> StreamReading:
+    worker = state.worker
+    assert state.first is not None
+    return StreamReading(
+        stream=key,
+        facts=tuple(worker.facts),
+        counts=dict(worker.counts),
+        openings=(*worker.openings.values(), *worker.anonymous),
+        head=tuple(state.head),
+        tail=tuple(state.block_events),
+        first_ms=state.first.timestamp_ms,
+        last_ms=state.previous_ms,
+        last_ingestion_ms=state.last_ingestion_ms,
+        events=state.events,
+        undecodable=state.undecodable,
+        first_ms_events=state.first_ms_events,
+        last_ms_events=state.seq + 1,
+        access_lines=worker.access_lines,
+        marked=worker.marked,
+        chatter_left=worker.chatter_left,
+        first_key=order_key(state.first),
+    )
+
+
+def read(
+    source: Iterable[Event] | Iterable[Batch],
+    *,
+    rules: RuleSet | None = None,
+    redactor: Redactor | None = None,
+    health_paths: Sequence[str] = (),
+    cache: Cache | None = None,
+) -> Reading:
+    """Reads events (of any streams, in any order) or batches (each stream's events in their order). The size decides how.
+
+    `cache`: where what the fast path derives from the rules may be kept between runs.
+    """
+    loaded = rules or load_packs()
+    first, rest = _some(source)
+    if isinstance(first[0] if first else None, Batch):
+        batches: Iterable[Batch] = chain(first, rest)
+    else:
+        events: list[Event] = list(chain(first, rest))
+        if sum(len(event.text) for event in events) < SMALL_BYTES:
+            return read_by_reference(events, rules=loaded, redactor=redactor, health_paths=health_paths)
+        batches = _sorted_batches(events)
+    reader = BulkReader(Reader(rules=loaded, redactor=redactor or Redactor(), health_paths=tuple(health_paths)), cache=cache)
+    for batch in batches:
+        reader.feed(batch)
+    return reader.take()
+
+
+def _some(source: Iterable[Any]) -> tuple[list[Any], Iterator[Any]]:
+    rest = iter(source)
+    first = next(rest, None)
+    return ([] if first is None else [first]), rest
+
+
+def _sorted_batches(events: Sequence[Event]) -> Iterator[Batch]:
+    """Events in any order as batches: stream by stream, each in its own order."""
+    by_stream: dict[StreamKey, list[Event]] = defaultdict(list)
+    for event in events:
+        by_stream[event.stream].append(event)
+    some: list[Event] = []
+    size = 0
+    for _, stream_events in sorted(by_stream.items()):
+        for event in in_order(stream_events):
+            some.append(event)
+            size += len(event.text) + 1
+            if size >= TARGET_BYTES:
+                yield Batch.of(some)
+                some, size = [], 0
+    if some:
+        yield Batch.of(some)

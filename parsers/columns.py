@@ -1,0 +1,141 @@
+"""Access lines counted in columns: the two layouts that most servers print, by Polars, millions of lines a second.
+
+    203.0.113.7 - - [18/Nov/2025:15:03:31 +0000] "POST /x HTTP/1.1" 201 383 "-" "Mozilla/5.0"    combined, common
+    INFO:     127.0.0.1:55394 - "GET /x HTTP/1.1" 200 OK                                         uvicorn
+
+Only lines that leave no doubt are counted here, and only answered ones below 400: what is refused, aborted or unusual is
+read line by line like anywhere else. tests/parsers/test_columns.py holds both ways to the same counts.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from parsers.access import HEALTH_AGENTS, is_health_check, route_of
+from parsers.batch import Batch
+from parsers.layouts import COMMON_METHODS, MAX_LINE_CHARS, MAYBE
+
+CountKey = tuple[int, str, str, int, bool, bool]  # minute_ms, method, route, status, aborted, health_check
+Flags = NDArray[np.bool_]
+
+_AGENT = "|".join(name.replace("/", "\\/").replace(" ", "\\ ") for name in HEALTH_AGENTS)
+_PLAIN_IDS = r"/(?:\d+|[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12})(?P<end>/|$)"
+_LOGFMT = r"[ \t,{](?:level|lvl|msg|message|method|status|status_code|http_status|httpStatus|at)="
+# As rust's regex writes it: what layouts.MAYBE asks of a line, and nothing that it does not.
+_MAYBE = MAYBE.pattern
+
+
+@dataclass(slots=True)
+class Counted:
+    """`counts`: number of the stream in the batch -> key -> requests. `sure`: the events counted. `maybe`: those that may be access lines."""
+
+    counts: dict[int, dict[CountKey, int]]
+    sure: Flags
+    maybe: Flags
+
+
+def count_access(batch: Batch, plain: Flags | None, health_paths: Sequence[str] = ()) -> Counted:
+    """Counts the sure access lines of a batch. `plain`: the events to look at, None for all of them."""
+    frame = _frame(batch, plain)
+    parsed = _parsed(frame)
+    sure = np.zeros(len(batch), dtype=np.bool_)
+    maybe = np.zeros(len(batch), dtype=np.bool_)
+    rows = parsed.filter(pl.col("sure"))
+    sure[rows["row"].to_numpy()] = True
+    rest = parsed.filter(~pl.col("sure")).join(frame, on="row").filter(pl.col("line").str.contains(_MAYBE))
+    maybe[rest["row"].to_numpy()] = True
+    return Counted(counts=_grouped(rows, tuple(health_paths)), sure=sure, maybe=maybe)
+
+
+def _frame(batch: Batch, plain: Flags | None) -> pl.DataFrame:
+    """row, line, stream and minute of the events to look at."""
+    times = np.asarray(batch.timestamps_ms, dtype=np.int64)
+    lines = _lines(batch)
+    frame = pl.DataFrame(
+        {
+            "row": np.arange(len(batch), dtype=np.uint32),
+            "line": lines,
+            "stream": np.asarray(batch.streams, dtype=np.int64),
+            "minute": times - times % 60_000,
+        }
+    )
+    return frame if plain is None else frame.filter(pl.Series(plain))
+
+
+def _lines(batch: Batch) -> pl.Series:
+    """The texts as a column, without a copy where pyarrow is installed."""
+    try:
+        import pyarrow as pa  # type: ignore[import-untyped]  # published without types
+    except ImportError:
+        return pl.Series([batch.text(number) for number in range(len(batch))], dtype=pl.String)
+    offsets = np.zeros(len(batch) + 1, dtype=np.int64)
+    offsets[1:] = np.asarray(batch.ends, dtype=np.int64) + 1
+    column = pa.Array.from_buffers(pa.large_string(), len(batch), [None, pa.py_buffer(offsets), pa.py_buffer(batch.data)])
+    return pl.Series(pl.from_arrow(column))
+
+
+def _parsed(frame: pl.DataFrame) -> pl.DataFrame:
+    """Each line split at its first three quotes: before, request, after; and whether all of them leave no doubt."""
+    parts = frame.select(
+        "row",
+        "stream",
+        "minute",
+        pl.col("line").str.strip_suffix("\n").str.splitn('"', 3).struct.rename_fields(["before", "request", "after"]),
+    )
+    parts = (
+        parts.unnest("line")
+        .with_columns(pl.col("request").str.splitn(" ", 3).struct.rename_fields(["method", "target", "protocol"]))
+        .unnest("request")
+    )
+    before, after, target = pl.col("before"), pl.col("after"), pl.col("target")
+    status = after.str.head(5)
+    shape = (
+        pl.col("method").is_in(COMMON_METHODS)
+        & pl.col("protocol").is_in(["HTTP/1.1", "HTTP/1.0", "HTTP/2.0", "HTTP/2", "HTTP/3"])
+        & target.str.starts_with("/")
+        & status.str.contains(r"^ [123]\d\d(?: |$)")
+    )
+    combined = before.str.ends_with("] ") & before.str.contains(r"\[[^\]]{8,40}\] $")
+    uvicorn = before.str.ends_with(" - ") & ~after.str.contains('"', literal=True)
+    plain = ~before.str.contains("=|://") & ~target.str.contains("#", literal=True)
+    short = before.str.len_bytes() + target.str.len_bytes() + after.str.len_bytes() < MAX_LINE_CHARS // 2
+    no_logfmt = ~after.str.contains(_LOGFMT) & ~target.str.contains(_LOGFMT)
+    sure = (shape & (combined | uvicorn) & plain & short & no_logfmt).fill_null(value=False)
+    return parts.select(
+        "row",
+        "stream",
+        "minute",
+        "method",
+        target.str.splitn("?", 2).struct.field("field_0").alias("path"),
+        status.str.slice(1, 3).cast(pl.UInt16, strict=False).alias("status"),
+        after.str.contains(_AGENT).fill_null(value=False).alias("probe"),
+        sure.alias("sure"),
+    )
+
+
+def _grouped(rows: pl.DataFrame, health_paths: tuple[str, ...]) -> dict[int, dict[CountKey, int]]:
+    keys = ["stream", "minute", "method", "path", "status", "probe"]
+    by_path = rows.group_by(keys).len()
+    masked = pl.col("path").str.replace_all(_PLAIN_IDS, "/:id${end}")
+    if any(char.isdigit() for path in health_paths for char in path):
+        masked = pl.col("path")  # a probe's own path may look like an id
+    counts: dict[int, dict[CountKey, int]] = defaultdict(dict)
+    for stream, minute, method, path, status, probe, count in (
+        by_path.with_columns(masked).group_by(keys).agg(pl.col("len").sum()).iter_rows()
+    ):
+        route, health = _route(method, path, health_paths)
+        key = (minute, method, route, status, False, probe or health)
+        counts[stream][key] = counts[stream].get(key, 0) + count
+    return counts
+
+
+@lru_cache(maxsize=65_536)
+def _route(method: str, path: str, health_paths: tuple[str, ...]) -> tuple[str, bool]:
+    return route_of(path), is_health_check(method, path, "", health_paths)

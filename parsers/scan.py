@@ -1,0 +1,390 @@
+"""Which events of a batch can matter, and by which rule: one pass of a linear engine over the bytes as they came.
+
+Every rule is known by needles (parsers/triggers.py): an event without any of a rule's needles is not taken by it. The
+engine is Hyperscan in block mode over stretches of a megabyte; where it is not installed, Polars' Aho-Corasick finds the
+same needles. Where needles cannot be trusted (control sequences, unusual escapes) the event is handed on with every rule.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+from parsers import triggers
+from parsers.batch import Batch
+from parsers.formats import ERROR_LEVELS, LEVEL_KEYS, PREFIXES
+from parsers.rules import RuleSet
+from parsers.triggers import Choice, Needle
+
+STRETCH_BYTES = 1 << 20
+SAMPLE_BYTES = 1 << 16
+WEAK_BITS = 18.0  # a choice less telling than that is compared with the others in a sample of the log
+BARE_BITS = 9.0  # less than that is a bracket and a blank
+_STEP = 1 << 20  # a hit is packed as end * _STEP + code
+ANY_RULE = -1  # an event that has to be looked at with every rule
+NO_RULE = -2  # one that has to be looked at, though no needle of a rule is in it
+
+Integers = NDArray[np.int64]
+Flags = NDArray[np.bool_]
+
+_CONTROLS = rb"[\x00-\x08\x0b-\x1f\x7f]"
+_ERROR_WORDS = "ERROR|ERR|FATAL|CRITICAL|SEVERE|PANIC|error|fatal"
+_LEVEL_NAMES = "|".join(f"[{name[0]}{name[0].upper()}]" + "".join(f"[{c}{c.upper()}]" for c in name[1:]) for name in ERROR_LEVELS)
+_LEVEL_KEY_NAMES = "|".join(re.escape(key) for key in LEVEL_KEYS)
+_PLAIN_LEVELS = (
+    rf"(?:{_ERROR_WORDS})(?:[\]\s:|]|[\x80-\xff])".encode(),
+    rf"(?:{_LEVEL_KEY_NAMES})=\"?(?:{_LEVEL_NAMES}|[56][0-9])".encode(),
+)
+_ESCAPED_LEVELS = (
+    rf"(?:{_LEVEL_KEY_NAMES})\\{{0,8}}\"\s{{0,4}}:\s{{0,4}}\\{{0,8}}\"?\s{{0,2}}(?:{_LEVEL_NAMES}|[56][0-9])".encode(),
+)
+
+# A prefix before a plain line: what is anchored to the line's beginning cannot be looked for behind it.
+_PREFIXES = tuple(
+    b"^(?:"
+    + re.sub(r"\(\?=[^)]*\)", "", text).replace(r"[\w", r"[\w\x80-\xff").replace(r"\s+", r"[\s\x80-\xff]+").encode()
+    + b")"
+    for text in PREFIXES
+    if r"(?=\{)" not in text
+)
+
+
+def _other_digits() -> bytes:
+    """The digits of the scripts beyond ASCII, in UTF-8: `\\d` takes them, needles don't hold them."""
+    ways: dict[bytes, list[int]] = {}
+    for zero in triggers.OTHER_DIGITS:
+        for number in range(10):
+            written = chr(ord(zero) + number).encode()
+            ways.setdefault(written[:-1], []).append(written[-1])
+    return b"|".join(
+        b"".join(b"\\x%02x" % byte for byte in head) + b"[" + b"".join(b"\\x%02x" % byte for byte in lasts) + b"]"
+        for head, lasts in ways.items()
+    )
+
+
+_CASE_FOLDS = b"|".join(b"".join(b"\\x%02x" % byte for byte in char.encode()) for char in triggers.CASE_FOLDS)
+_UNTRUSTED = (_CONTROLS, _CASE_FOLDS, _other_digits())
+
+
+class Cache(Protocol):
+    """Where what takes a second to derive may be kept between runs. What it gives back is checked; damage is ignored."""
+
+    def get(self, key: str) -> bytes | None: ...
+
+    def put(self, key: str, value: bytes) -> None: ...
+
+
+Written = list[list[list[list[str]]]]  # rule -> pattern -> choice -> needles, a letter for its kind in front of each
+
+
+@dataclass(frozen=True, slots=True)
+class Candidates:
+    """The choices of each rule's patterns, for both kinds of text: what can be known before a log is seen."""
+
+    plain: Written
+    escaped: Written
+
+    @staticmethod
+    def of(rules: Iterable[tuple[Sequence[str], Sequence[str]]]) -> Candidates:
+        """Of each rule its patterns, any of which is enough, and what it requires beside them."""
+        pairs = list(rules)
+        plain, escaped = ([[_written(c) for c in _choices(p, r, escaped=kind)] for p, r in pairs] for kind in (False, True))
+        return Candidates(plain=[list(some) for some in plain], escaped=[list(some) for some in escaped])
+
+    def dump(self) -> bytes:
+        return msgspec.json.encode((self.plain, self.escaped))
+
+    @staticmethod
+    def load(data: bytes, rules: int) -> Candidates:
+        """Raises ValueError when `data` is not what `dump` wrote for that many rules."""
+        plain, escaped = msgspec.json.decode(data, type=tuple[Written, Written])
+        if not len(plain) == len(escaped) == rules:
+            raise ValueError("written for other rules")
+        return Candidates(plain=plain, escaped=escaped)
+
+
+def _choices(patterns: Sequence[str], requires: Sequence[str], *, escaped: bool) -> Iterator[list[Choice]]:
+    """Of each pattern its choices, the most telling first; what is required beside it is a choice too."""
+    shared = [choice for text in requires for choice in triggers.candidates(text, escaped=escaped)]
+    for text in patterns:
+        yield sorted((*triggers.candidates(text, escaped=escaped), *shared), key=triggers.worth, reverse=True)
+
+
+_KINDS = {"e": (False, False), "c": (True, False), "a": (False, True), "b": (True, True)}
+_LETTERS = {kind: letter for letter, kind in _KINDS.items()}
+
+
+def _written(choices: Sequence[Choice]) -> list[list[str]]:
+    return [[_LETTERS[needle.caseless, needle.alone] + needle.text for needle in choice] for choice in choices]
+
+
+def _needles(written: Sequence[str]) -> Choice:
+    return tuple(Needle(text[1:], *_KINDS[text[0]]) for text in written)
+
+
+# ---- engines ----
+
+
+class Engine(Protocol):
+    def find(self, data: memoryview, ends: Integers) -> tuple[Integers, Integers]:
+        """Numbers of the events (whose texts end at `ends`) and codes of what stands in them, in the events' order."""
+        ...
+
+
+def _expression(needle: Needle) -> bytes:
+    text = b"".join(
+        bytes([byte]) if byte < 128 and chr(byte).isalnum() else b"\\x%02x" % byte
+        for byte in needle.text.encode("utf-8", "replace")
+    )
+    return rb"(?:[^\w\n]|\\u00[0-9a-fA-F]{2})" + text + rb"[^\w\n]" if needle.alone else text
+
+
+class HyperscanEngine:
+    """Hyperscan in block mode. A hit costs a quarter of a microsecond, a byte a nanosecond or two."""
+
+    def __init__(self, needles: Sequence[Needle], specials: Sequence[bytes]) -> None:
+        import hyperscan
+
+        expressions = [*map(_expression, needles), *specials]
+        self._database = hyperscan.Database()
+        self._database.compile(
+            expressions=expressions,
+            ids=list(range(len(expressions))),
+            elements=len(expressions),
+            flags=[hyperscan.HS_FLAG_CASELESS if needle.caseless else 0 for needle in needles]
+            + [hyperscan.HS_FLAG_MULTILINE] * len(specials),
+        )
+
+    def find(self, data: memoryview, ends: Integers) -> tuple[Integers, Integers]:
+        found: list[int] = []
+        add = found.append
+
+        def hit(code: int, _start: int, end: int, _flags: int, _context: object) -> None:
+            add(end * _STEP + code)
+
+        self._database.scan(data, match_event_handler=hit)  # type: ignore[type-var]  # any buffer will do
+        packed = np.array(found, dtype=np.int64)
+        return np.searchsorted(ends, packed // _STEP), packed % _STEP
+
+
+class LiteralEngine:
+    """The same needles by Polars' Aho-Corasick, the specials by `re`: where Hyperscan is not installed."""
+
+    def __init__(self, needles: Sequence[Needle], specials: Sequence[bytes]) -> None:
+        self._codes: dict[str, list[int]] = {}
+        for code, needle in enumerate(needles):
+            self._codes.setdefault(needle.text.lower(), []).append(code)
+        self._specials = [(len(needles) + number, re.compile(special, re.MULTILINE)) for number, special in enumerate(specials)]
+
+    def find(self, data: memoryview, ends: Integers) -> tuple[Integers, Integers]:
+        import polars as pl
+
+        starts = np.concatenate(([0], ends[:-1] + 1))
+        raw = bytes(data)
+        texts = [raw[a:b].decode("utf-8", "replace") for a, b in zip(starts.tolist(), ends.tolist(), strict=True)]
+        hits = pl.Series(texts, dtype=pl.String).str.extract_many(
+            list(self._codes), ascii_case_insensitive=True, overlapping=True
+        )
+        pairs = [
+            (event, code)
+            for event, words in enumerate(hits.to_list())
+            for word in words or ()
+            for code in self._codes.get(word.lower(), ())
+        ]
+        for code, special in self._specials:
+            pairs.extend((int(np.searchsorted(ends, hit.end())), code) for hit in special.finditer(raw))
+        pairs.sort()
+        events, codes = zip(*pairs, strict=True) if pairs else ((), ())
+        return np.array(events, dtype=np.int64), np.array(codes, dtype=np.int64)
+
+
+def best_engine() -> Callable[[Sequence[Needle], Sequence[bytes]], Engine]:
+    try:
+        import hyperscan  # noqa: F401
+    except ImportError:
+        return LiteralEngine
+    return HyperscanEngine
+
+
+# ---- the scanner ----
+
+
+@dataclass(slots=True)
+class Marks:
+    """What the scan says of a batch. `rules`: event -> numbers of the rules that may take it, ANY_RULE and NO_RULE among them."""
+
+    rules: dict[int, set[int]]
+    escaped: Flags | None  # which events are JSON or its like; None: not one of them
+
+
+class Scanner:
+    """The needles of a rule set, chosen by a sample of the log to be read."""
+
+    def __init__(
+        self,
+        rules: RuleSet,
+        *,
+        look_at: Sequence[str] = (),
+        sample: bytes = b"",
+        cache: Cache | None = None,
+        engine: Callable[[Sequence[Needle], Sequence[bytes]], Engine] | None = None,
+    ) -> None:
+        """`look_at`: patterns of events that have to be looked at though no rule takes them (error-like lines, openers)."""
+        candidates = _candidates(rules, look_at, cache)
+        build = engine or best_engine()
+        count = len(rules.rules)
+        targets = [*range(count), *[NO_RULE] * len(look_at)]
+        lines = sample.split(b"\n")
+        # Patterns of brackets and blanks hold no telling needle: they are looked for as they are.
+        loose = {
+            number: text
+            for number, (pattern, some) in enumerate(zip(look_at, candidates.plain[count:], strict=True), count)
+            if not _is_telling(some) and (text := triggers.loosened(pattern)) is not None
+        }
+        specials = [(text.encode(), NO_RULE) for text in dict.fromkeys(loose.values())]
+        specials += [(text, NO_RULE) for text in (*_PLAIN_LEVELS, *_PREFIXES)]
+        covered = [[] if number in loose else some for number, some in enumerate(candidates.plain)]
+        self._plain = _Side(covered, targets, specials, b"\n".join(x for x in lines if b"{" not in x), build)
+        # What is opened anyway (JSON and its like) can be asked for the patterns that no needle is known of.
+        self.unknown_when_escaped = tuple(
+            text for text, some in zip(look_at, candidates.escaped[count:], strict=True) if not all(some)
+        )
+        covered = candidates.escaped[:count] + [some if all(some) else [] for some in candidates.escaped[count:]]
+        specials = [(text, NO_RULE) for text in _ESCAPED_LEVELS] + [(triggers.UNUSUAL_ESCAPES.encode(), ANY_RULE)]
+        self._escaped = _Side(covered, targets, specials, b"\n".join(x for x in lines if b"{" in x), build)
+
+    def mark(self, batch: Batch) -> Marks:
+        """Which events of the batch can matter, and by which rules."""
+        data = memoryview(batch.data)
+        ends = np.asarray(batch.ends, dtype=np.int64)
+        rules: dict[int, set[int]] = {}
+        flags: Flags | None = None
+        for first, last in _stretches(ends):
+            begin, end = batch.start(first), int(ends[last - 1]) + 1
+            part, part_ends = data[begin:end], ends[first:last] - begin
+            escaped = _escaped_events(batch.data, begin, end, part_ends)
+            if escaped is None or not escaped.all():
+                self._plain.mark(part, part_ends, first, None if escaped is None else ~escaped, rules)
+            if escaped is not None and escaped.any():
+                self._escaped.mark(part, part_ends, first, None if escaped.all() else escaped, rules)
+                flags = np.zeros(len(ends), dtype=np.bool_) if flags is None else flags
+                flags[first:last] = escaped
+        return Marks(rules=rules, escaped=flags)
+
+
+def _is_telling(patterns: Sequence[Sequence[Sequence[str]]]) -> bool:
+    return all(some and triggers.worth(_needles(some[0])) >= BARE_BITS for some in patterns)
+
+
+def _candidates(rules: RuleSet, look_at: Sequence[str], cache: Cache | None) -> Candidates:
+    wanted: list[tuple[Sequence[str], Sequence[str]]] = [(rule.pattern_texts, rule.requires_texts) for rule in rules.rules]
+    wanted.extend(((text,), ()) for text in look_at)
+    key = f"needles-1-{rules.digest}-{len(look_at)}"
+    known = cache.get(key) if cache is not None else None
+    if known is not None:
+        try:
+            return Candidates.load(known, len(wanted))
+        except (ValueError, TypeError):
+            pass  # damaged or of an older version: derived anew
+    candidates = Candidates.of(wanted)
+    if cache is not None:
+        cache.put(key, candidates.dump())
+    return candidates
+
+
+class _Side:
+    """One kind of text: its needles, chosen, and what each of them stands for."""
+
+    def __init__(
+        self,
+        choices: Written,
+        targets: Sequence[int],
+        specials: Sequence[tuple[bytes, int]],
+        sample: bytes,
+        build: Callable[[Sequence[Needle], Sequence[bytes]], Engine],
+    ) -> None:
+        frequency = _Frequency(sample[:SAMPLE_BYTES])
+        found: dict[Needle, set[int]] = {}
+        self.everywhere: set[int] = set()  # rules that no needle is known of
+        for target, patterns in zip(targets, choices, strict=True):
+            for some in patterns:
+                choice = _chosen(some, frequency)
+                if choice is None:
+                    self.everywhere.add(target)
+                for needle in choice or ():
+                    found.setdefault(needle, set()).add(target)
+        self.needles = sorted(found)
+        self._targets = [tuple(found[needle]) for needle in self.needles]
+        specials = [*specials, *((text, ANY_RULE) for text in _UNTRUSTED)]
+        self._targets += [(target,) for _, target in specials]
+        self._engine = build(self.needles, [text for text, _ in specials])
+
+    def mark(self, data: memoryview, ends: Integers, first: int, only: Flags | None, rules: dict[int, set[int]]) -> None:
+        events, codes = self._engine.find(data, ends)
+        if only is not None and len(events):
+            kept = only[events]
+            events, codes = events[kept], codes[kept]
+        targets = self._targets
+        last, current = -1, set[int]()
+        for event, code in zip((events + first).tolist(), codes.tolist(), strict=True):
+            if event != last:
+                last = event
+                current = rules.setdefault(event, set())
+            current.update(targets[code])
+        if self.everywhere:
+            for event in range(first, first + len(ends)):
+                if only is None or only[event - first]:
+                    rules.setdefault(event, set()).update(self.everywhere)
+
+
+def _chosen(written: Sequence[Sequence[str]], frequency: Callable[[Needle], float]) -> Choice | None:
+    if not written:
+        return None
+    first = _needles(written[0])
+    if triggers.worth(first) >= WEAK_BITS:
+        return first
+    return triggers.choose([first, *map(_needles, written[1:])], frequency, WEAK_BITS)
+
+
+class _Frequency:
+    """How often a needle stands in a sample, counted when it is first asked for."""
+
+    def __init__(self, sample: bytes) -> None:
+        self._sample, self._lowered = sample, sample.lower()
+        self._known: dict[Needle, float] = {}
+
+    def __call__(self, needle: Needle) -> float:
+        count = self._known.get(needle)
+        if count is None:
+            text = needle.text.encode("utf-8", "replace")
+            count = (self._lowered if needle.caseless else self._sample).count(text) / (2 if needle.alone else 1)
+            self._known[needle] = count
+        return count
+
+
+def _stretches(ends: Integers) -> Iterable[tuple[int, int]]:
+    """Runs of events of about STRETCH_BYTES: [first, last)."""
+    first, start = 0, 0
+    while first < len(ends):
+        last = max(first + 1, int(np.searchsorted(ends, start + STRETCH_BYTES, side="right")))
+        yield first, last
+        first, start = last, int(ends[last - 1]) + 1
+
+
+def _escaped_events(data: bytes, begin: int, end: int, ends: Integers) -> Flags | None:
+    """The events whose text `decode` may not take as it is: those with a `{` or a backslash. None: not one."""
+    if data.find(b"{", begin, end) < 0 and data.find(b"\\", begin, end) < 0:
+        return None
+    part = np.frombuffer(data, dtype=np.uint8, count=end - begin, offset=begin)
+    starts = np.concatenate(([0], ends[:-1] + 1))
+    flags: Flags = part[np.minimum(starts, len(part) - 1)] == 123
+    rest = np.flatnonzero((part == 123) | (part == 92)) if not flags.all() else np.empty(0, dtype=np.int64)
+    if len(rest):
+        flags[np.searchsorted(ends, rest)] = True
+    return flags
