@@ -89,8 +89,8 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument("--config", metavar="FILE", help="a settings file (default: ./triage.toml if there is one)")
     commands = parser.add_subparsers(title="commands", metavar="COMMAND")
     for add in (
-        _add_classify, _add_deployments, _add_verify, _add_findings, _add_show, _add_explain, _add_rules, _add_config, _add_forget,
-        _add_dashboard, _add_demo,
+        _add_classify, _add_deployments, _add_verify, _add_report, _add_lint, _add_findings, _add_show, _add_explain, _add_rules,
+        _add_config, _add_forget, _add_dashboard, _add_demo,
     ):  # fmt: skip
         add(commands)
     return parser
@@ -283,13 +283,17 @@ def _deployments(options: argparse.Namespace) -> int:
     return 0
 
 
-def _add_verify(commands: Commands) -> None:
-    parser = _command(commands, "verify", _verify, "PASS, FAIL or INCONCLUSIVE for one deployment, with an exit code")
-    _add_source(parser)
+def _add_target(parser: argparse.ArgumentParser) -> None:
     target = parser.add_mutually_exclusive_group()
     target.add_argument("--task-definition", metavar="FAMILY:REV", help="the newest deployment of this revision (:50 will do)")
     target.add_argument("--deployment", metavar="ARN", help="this deployment (its ARN or the end of it)")
     target.add_argument("--commit", metavar="SHA", help="the newest deployment of this commit")
+
+
+def _add_verify(commands: Commands) -> None:
+    parser = _command(commands, "verify", _verify, "PASS, FAIL or INCONCLUSIVE for one deployment, with an exit code")
+    _add_source(parser)
+    _add_target(parser)
     parser.add_argument(
         "--fixes", metavar="v1:…", action="append", default=[], help="a fingerprint this deployment claims to have fixed"
     )
@@ -300,7 +304,7 @@ def _add_verify(commands: Commands) -> None:
     parser.add_argument("--min-requests", type=int, metavar="N", help="answered requests that a PASS needs (default 20)")
     parser.add_argument("--dry-run", action="store_true", help="report, and exit 0 whatever the verdict")
     parser.add_argument("--inconclusive", choices=("fail", "pass"), help="exit as if INCONCLUSIVE were this")
-    _add_format(parser)
+    _add_format(parser, "junit", "github")
 
 
 def _verify(options: argparse.Namespace) -> int:
@@ -316,7 +320,11 @@ def _verify(options: argparse.Namespace) -> int:
     deployment = chosen_deployment(judgement.deployments, options.task_definition, options.deployment, options.commit)
     verdict = judgement.verdict_of(deployment.deployment_id)
     assert verdict is not None
-    if options.format == "json":
+    if options.format in ("junit", "github"):
+        from dashboard.reporting import report_text, summary_of
+
+        sys.stdout.write(report_text(summary_of(judgement, deployment), options.format))
+    elif options.format == "json":
         from parsers.contract import verdict_document
 
         _print_json([verdict_document(verdict)])
@@ -325,6 +333,43 @@ def _verify(options: argparse.Namespace) -> int:
 
         verdict_text(Paper.of(sys.stdout, options.color), deployment, verdict, judgement)
     return exit_code_of(verdict, dry_run=options.dry_run, inconclusive=options.inconclusive)
+
+
+# report, lint
+
+
+def _add_report(commands: Commands) -> None:
+    parser = _command(commands, "report", _report, "the deployment summary, written from evidence")
+    _add_source(parser)
+    _add_target(parser)
+    parser.add_argument("--git", metavar="PATH", help="the service's repository: subjects of the commits")
+    parser.add_argument("--format", choices=("markdown", "json", "junit", "github"), default="markdown")
+
+
+def _report(options: argparse.Namespace) -> int:
+    from dashboard.reporting import report_text, summary_of
+
+    judgement = _judged(options)
+    deployment = chosen_deployment(judgement.deployments, options.task_definition, options.deployment, options.commit)
+    sys.stdout.write(report_text(summary_of(judgement, deployment, options.git), options.format))
+    return 0
+
+
+def _add_lint(commands: Commands) -> None:
+    parser = _command(commands, "lint", _lint, "what in a start script hides a failed migration")
+    parser.add_argument("paths", nargs="+", metavar="PATH", help="scripts, Dockerfiles, package.json files, or folders of them")
+    parser.add_argument("--strict", action="store_true", help="exit 1 for warnings too")
+    parser.add_argument("--format", choices=("text", "json", "sarif", "github"), default="text")
+
+
+def _lint(options: argparse.Namespace) -> int:
+    from dashboard.reporting import lint_exit_code, lint_text, start_scripts
+    from parsers import lint_files
+
+    texts = start_scripts(options.paths)
+    findings = lint_files(texts)
+    sys.stdout.write(lint_text(findings, options.format, version=_version(), files=len(texts)))
+    return lint_exit_code(findings, strict=options.strict)
 
 
 def chosen_deployment(
