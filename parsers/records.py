@@ -147,6 +147,8 @@ class Block:
             return True
         if self.pydantic and _PYDANTIC_FIELD.match(text) and (last[:1] == " " or _PYDANTIC_HEAD.search(last) is not None):
             return True
+        if len(self.events) == 1 and _TRACEBACK_HEAD.match(text):
+            return True  # logging.exception, uvicorn: the line that names the failure stands before its traceback
         if self.traceback:
             return (last[:1] in (" ", "\t") and _PYTHON_EXCEPTION.match(text) is not None) or _TRACEBACK_HEAD.match(
                 text

@@ -19,6 +19,7 @@ from parsers.model import Access, Category, CauseLink, Evidence, Fact, Finding, 
 
 BEFORE_MS = 10_000  # a cause is printed before its access line, at most this long
 AFTER_MS = 10_000  # ... or after it: aborted, streamed or timed out requests
+SWAP_MS = 10  # two pipes: a line may stand this far from its place
 AFTER_QUICK_MS = 100  # ... or at once after any: two pipes, two loggers
 MERGE_MS = 1_000  # lines of one request without a key follow each other this closely
 ANSWER_RULE = "http.answer"  # a refusal without a printed cause
@@ -206,7 +207,7 @@ class _Linker:
             if age > (AFTER_MS if slow or by_id is not None else AFTER_QUICK_MS):
                 continue
             same_route = bool(group.path) and group.path == refusal.access.path and group.method in (None, refusal.access.method)
-            if by_id is not None or same_route or (not group.keyed and age <= AFTER_QUICK_MS and len(self.bare) == 1):
+            if by_id is not None or same_route or (not group.keyed and age <= (AFTER_QUICK_MS if slow else SWAP_MS) and self._only_one(group)):
                 refusal.group = group
                 refusal.link = CauseLink.REQUEST_ID if by_id is not None else CauseLink.ROUTE if same_route else CauseLink.ORDER
                 group.taken = True
@@ -214,6 +215,11 @@ class _Linker:
                     self.by_id[group.request_id] = group
                 return refusal
         return None
+
+    def _only_one(self, group: _Group) -> bool:
+        """Whether a single refusal of these milliseconds waits for such a cause."""
+        recent = (r for r in self.bare if r.group is None and group.first_ms - r.fact.timestamp_ms <= AFTER_QUICK_MS)
+        return sum(_status_fits(group, refusal.access) for refusal in recent) == 1
 
     def finish(self) -> None:
         self.lone.extend(group for group in self.waiting if not group.taken)

@@ -138,6 +138,7 @@ def _issue(value: Mapping[str, Any], budget: list[int], parent: str) -> Iterator
     own = dotted(value.get(where))
     if where == "loc":
         own = without_location(own)
+        own = "" if own.isdigit() else own  # ("body", 16): where in the text the JSON broke
     own = _with_missing_property(own, value)
     path = ".".join(part for part in (parent, own) if part)
     nested = [inner for key in _NESTED_KEYS for inner in (value.get(key),) if isinstance(inner, list | Mapping) and inner]
