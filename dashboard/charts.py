@@ -306,9 +306,10 @@ def _stack(x: list[str], y: list[int], layer: str, *, text: bool = False) -> go.
 
 
 def _add_mark(figure: go.Figure, at: str, name: str, *, dark: bool) -> None:
+    """A dotted line with its label inside the plot, clear of the legend above it."""
     figure.add_vline(x=at, line={"dash": "dot", "width": 1.5, "color": _INK[dark]})
     figure.add_annotation(
-        x=at, yref="paper", y=1.0, yanchor="bottom", text=name, showarrow=False, font={"size": 12, "color": _INK[dark]}
+        x=at, yref="paper", y=1, xanchor="left", yanchor="top", text=name, showarrow=False, font={"size": 12, "color": _INK[dark]}
     )
 
 

@@ -211,7 +211,7 @@ def share(
         st.code(markdown, language=None, wrap_lines=True, height=220)
         if command:
             st.caption("The same lines with the AWS CLI (shown, never run)")
-            st.code(command, language=None, wrap_lines=True)
+            st.code(words.visible(command), language=None, wrap_lines=True)
         if console:
             st.link_button("Open in the CloudWatch console", console, icon=":material/open_in_new:")
         if extra:

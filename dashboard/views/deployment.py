@@ -8,7 +8,7 @@ import streamlit as st
 
 from dashboard import sharing, tables, words
 from dashboard.state import deployment_key
-from dashboard.views import blocks, remedy
+from dashboard.views import blocks, console, remedy
 from dashboard.views.frame import Frame
 from parsers import DeploymentTask, MigrationRun, Reason
 
@@ -84,7 +84,9 @@ def _verdict(frame: Frame, row: DeploymentRow, state: ViewState) -> None:
                 f"commit {this.commit or '?'} · started {frame.moment(this.started_ms)} · "
                 f"ECS says {this.ecs_status or '?'} · {this.service}"
             )
-            blocks.share(frame, state, markdown=sharing.deployment(row, frame.url(state)), key="deployment")
+            command, url = console.of_run(row, row.runs[0] if row.runs else None)
+            markdown = sharing.deployment(row, frame.url(state))
+            blocks.share(frame, state, markdown=markdown, key="deployment", command=command, console=url)
         for reason in row.verdict.reasons:
             _reason(frame, reason)
         for need in row.verdict.needed:

@@ -24,11 +24,19 @@ def page(frame: Frame) -> None:
     if not rows:
         blocks.empty("No deployment lies in this window. Widen it under View, or read more logs with Refresh.")
         return
-    services = by_urgency(rows)
-    for number, mine in enumerate(services):
-        _headline(frame, mine, most=3 if len(services) == 1 else 2 if number == 0 else 1)
+    first, *others = by_urgency(rows)
+    _headline(frame, first)
+    if others:
+        with st.container(border=True, gap="small"):
+            for mine in others:
+                _one_line(frame, mine[0])
     _table(frame, rows)
-    _charts(frame, rows)
+    _charts(frame, rows, first[0].deployment.service)
+
+
+def most_urgent(rows: list[DeploymentRow]) -> str | None:
+    """The service to look at first, where none is chosen."""
+    return by_urgency(rows)[0][0].deployment.service if rows else None
 
 
 def by_urgency(rows: list[DeploymentRow]) -> list[list[DeploymentRow]]:
@@ -47,7 +55,7 @@ def by_urgency(rows: list[DeploymentRow]) -> list[list[DeploymentRow]]:
     )
 
 
-def _headline(frame: Frame, rows: list[DeploymentRow], *, most: int) -> None:
+def _headline(frame: Frame, rows: list[DeploymentRow]) -> None:
     """One service in words: its newest deployment's verdict, since when, and why."""
     newest = rows[0].deployment
     state = frame.state.only_frame().with_(deployment=deployment_key(newest.deployment_id))
@@ -56,8 +64,19 @@ def _headline(frame: Frame, rows: list[DeploymentRow], *, most: int) -> None:
             blocks.badge(words.sign_of(words.VERDICTS, rows[0].verdict.verdict))
             st.markdown(f"### Deployment {newest.revision}")
             blocks.plain(f"{newest.service} · {since(rows, frame)}")
-        blocks.reasons(rows[0].verdict, most=most)
+        blocks.reasons(rows[0].verdict, most=3)
         frame.link("deployment", state, f"Open deployment {newest.revision}", icon=":material/arrow_forward:")
+
+
+def _one_line(frame: Frame, row: DeploymentRow) -> None:
+    """Another service's newest deployment: its verdict, its first reason, the way there."""
+    this, verdict = row.deployment, row.verdict
+    said = verdict.reasons[0].text if verdict.reasons else verdict.needed[0] if verdict.needed else "no reason to doubt it"
+    state = frame.state.only_frame().with_(deployment=deployment_key(this.deployment_id))
+    with blocks.line():
+        blocks.badge(words.sign_of(words.VERDICTS, verdict.verdict))
+        blocks.plain(f"{this.service} {this.revision}: {said}", fill=True)
+        frame.link("deployment", state, f"Open {this.service} {this.revision}", icon=":material/arrow_forward:")
 
 
 def since(rows: list[DeploymentRow], frame: Frame) -> str:
@@ -96,7 +115,7 @@ def _table(frame: Frame, rows: list[DeploymentRow]) -> None:
             frame.link("deployment", state, f"{names.get(row.deployment.deployment_id, '?')} {sign.word}", icon=sign.icon)
 
 
-def _charts(frame: Frame, rows: list[DeploymentRow]) -> None:
+def _charts(frame: Frame, rows: list[DeploymentRow], service: str) -> None:
     with st.container(horizontal=True, vertical_alignment="bottom", horizontal_alignment="distribute"):
         st.markdown("#### Failures")
         shown = st.segmented_control(
@@ -109,7 +128,7 @@ def _charts(frame: Frame, rows: list[DeploymentRow]) -> None:
             label_visibility="collapsed",
         )
     if shown == "over time":
-        _over_time(frame, rows)
+        _over_time(frame, [row for row in rows if row.deployment.service == service], service)
     elif shown == "400s with interval":
         blocks.chart(
             charts.rate_by_deployment(rows, frame.names(), dark=frame.dark),
@@ -136,16 +155,15 @@ def _by_deployment(frame: Frame) -> None:
     )
 
 
-def _over_time(frame: Frame, rows: list[DeploymentRow]) -> None:
-    cells = frame.failures_over_time(frame.filters())
+def _over_time(frame: Frame, rows: list[DeploymentRow], service: str) -> None:
+    """Of one service: several services' deployments may lie months apart."""
+    cells = frame.failures_over_time(frame.filters(service=service))
     if not cells:
         blocks.empty("No failure in this window: nothing to draw.")
         return
-    names = frame.names()
     marks = [
-        (start, names.get(row.deployment.deployment_id, "?"))
-        for row in rows
-        if (start := row.deployment.started_ms or row.deployment.created_ms)
+        (start, str(row.deployment.revision)) for row in rows if (start := row.deployment.started_ms or row.deployment.created_ms)
     ]
     figure = charts.failures_over_time(cells, marks, frame.zone, dark=frame.dark)
     blocks.chart(figure, key="over-time", alt="Failures over time, stacked by layer, with the deployments as dotted lines")
+    blocks.plain(f"{service}, the deployments as dotted lines")

@@ -88,7 +88,7 @@ def _around(frame: Frame, finding: Finding) -> None:
         frame.link("events", back, "All events", icon=":material/arrow_back:")
         blocks.badge(words.sign_of(words.SEVERITIES, finding.severity))
         st.markdown(f"**{frame.moment(finding.timestamp_ms, millis=True)}**")
-        command, url = console.links(finding)
+        command, url = console.of_finding(frame, finding)
         lines = [f"{frame.moment(line.timestamp_ms, millis=True)}  {line.text}" for line in finding.evidence]
         blocks.share(frame, state, markdown=sharing.fence("\n".join(lines)), key="event", command=command, console=url)
     blocks.plain(finding.title)

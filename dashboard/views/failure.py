@@ -50,7 +50,7 @@ def _head(frame: Frame, group: FailureGroup, example: Finding | None) -> None:
         with st.container(horizontal=True, vertical_alignment="center"):
             blocks.badge(words.sign_of(words.SEVERITIES, group.severity))
             st.markdown(f"### {refused}")
-            command, url = console.links(example)
+            command, url = console.of_finding(frame, example)
             blocks.share(
                 frame,
                 state,

@@ -8,7 +8,7 @@ import streamlit as st
 
 from dashboard import charts, tables, words
 from dashboard.state import route_id
-from dashboard.views import blocks
+from dashboard.views import blocks, deployments
 from dashboard.views.frame import Frame
 
 if TYPE_CHECKING:
@@ -19,7 +19,11 @@ TITLE, PATH, ICON = "Layer ladder", "ladder", ":material/stairs:"
 
 def page(frame: Frame) -> None:
     st.markdown("### Layer ladder")
-    cells = frame.ladder(frame.filters())
+    rows = frame.deployments()
+    service = frame.state.service or deployments.most_urgent(rows)
+    if len({row.deployment.service for row in rows}) > 1:
+        blocks.plain(f"{service}, the most urgent service; another can be chosen above")
+    cells = frame.ladder(frame.filters(service=service))
     if not cells:
         blocks.empty("No request was refused in this window: the ladder has no rung to show.")
         return
@@ -33,9 +37,9 @@ def page(frame: Frame) -> None:
 
 def _overview(frame: Frame, cells: list[LadderCell], routes: list[tuple[str, str]]) -> None:
     worst = [cell for cell in cells if (cell.method or "", cell.route or "") == routes[0]]
-    blocks.plain(story(worst, routes[0], frame.names()))
+    blocks.plain(story(worst, routes[0], _names(frame, cells)))
     blocks.chart(
-        charts.ladder_map(cells, frame.names(), dark=frame.dark),
+        charts.ladder_map(cells, _names(frame, cells), dark=frame.dark),
         key="ladder-map",
         alt="Endpoints by deployment; each cell names the layer that refused most requests there",
     )
@@ -55,13 +59,13 @@ def _endpoints(cells: list[LadderCell], first: list[tuple[str, str]]) -> list[tu
 
 def _one(frame: Frame, cells: list[LadderCell], endpoint: tuple[str, str]) -> None:
     frame.link("ladder", frame.state.with_(route=None), "All endpoints", icon=":material/arrow_back:")
-    blocks.plain(story(cells, endpoint, frame.names()))
+    blocks.plain(story(cells, endpoint, _names(frame, cells)))
     blocks.chart(
-        charts.ladder_rungs(cells, frame.names(), dark=frame.dark),
+        charts.ladder_rungs(cells, _names(frame, cells), dark=frame.dark),
         key="rungs",
         alt="Refused requests of one endpoint: layers from the door to the database, by deployment",
     )
-    listing = tables.ladder(cells, frame.names())
+    listing = tables.ladder(cells, _names(frame, cells))
     blocks.table(frame, listing, key="rungs", alt="Refused requests of this endpoint by deployment and layer")
     blocks.download(listing, "ladder")
 
@@ -75,3 +79,11 @@ def story(cells: list[LadderCell], endpoint: tuple[str, str], names: dict[str, s
             most = max(inside, key=lambda cell: (cell.requests, words.LADDER.index(str(cell.layer))))
             steps.append(f"{name} {most.layer} ({most.requests})")
     return f"{' '.join(endpoint).strip()}: " + " → ".join(steps)
+
+
+def _names(frame: Frame, cells: list[LadderCell]) -> dict[str, str]:
+    """Columns of one service need no service's name: the revisions alone, where they differ."""
+    present = {cell.deployment_id: str(cell.revision) for cell in cells}
+    names = {identifier: name for identifier, name in frame.names().items() if identifier in present}
+    short = {identifier: present[identifier] for identifier in names}
+    return short if len(set(short.values())) == len(short) else names

@@ -1,9 +1,12 @@
 """Each page over a fake workspace: the facts in words, the empty states, and log text that stays text."""
 
+from dataclasses import replace
+
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from tests.dashboard.fake_workspace import HOSTILE, ID, TASK_50
+from dashboard.views import console
+from tests.dashboard.fake_workspace import HOSTILE, ID, TASK_50, FakeWorkspace
 
 VIEWS = ["deployments", "deployment", "migrations", "failures", "failure", "ladder", "requests", "fields", "events", "sources"]
 STATE = {"failure": {"fp": "v1:50dddddddddd"}, "deployment": {"dep": ID[50]}}
@@ -128,3 +131,15 @@ def test_log_text_is_never_markdown(view):
         for element in app.get(element_kind):
             held = str(getattr(element, "value", "")) + str(getattr(element, "label", ""))
             assert [probe for probe in probes if probe in held] == []
+
+
+def test_the_share_box_leads_to_the_same_lines_in_aws():
+    """Console link and command name the stream and a minute around the run; a region that is none leads nowhere."""
+    row = FakeWorkspace().deployments()[0]
+    command, url = console.of_run(row, row.runs[0])
+    strange = replace(row.runs[0], stream=replace(row.runs[0].stream, region="evil.example/#"))
+
+    assert f"--log-stream-name ecs/mentalspace-backend/{TASK_50}" in command
+    assert url.startswith("https://us-east-1.console.aws.amazon.com/cloudwatch/")
+    assert TASK_50 in url
+    assert console.of_run(row, strange) == (None, None)
