@@ -5,6 +5,7 @@ import argparse
 import pytest
 from streamlit import config as streamlit_config
 
+from dashboard.cli import main
 from dashboard.launch import Exposure, check, exposure_of, flatten, has_sign_in, is_loopback, streamlit_options
 from dashboard.running import may_enter
 from parsers import errors
@@ -95,3 +96,13 @@ def test_the_command_line_says_where_to_listen():
 
     assert exposure_of(said) == Exposure(host="0.0.0.0", port=9000, allow=("@example.com",), behind_proxy=True)
     assert exposure_of(argparse.Namespace()) == Exposure()
+
+
+def test_the_command_refuses_an_open_door_with_exit_code_two(capsys):
+    """`triage dashboard --address 0.0.0.0` ends before it listens, and says three ways to go on."""
+    assert main(["dashboard", "--address", "0.0.0.0"]) == 2
+
+    said = capsys.readouterr()
+    for way in ("auth", "--behind-proxy", "--open-to-anyone"):
+        assert way in said.err
+    assert said.out == ""
