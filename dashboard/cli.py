@@ -90,6 +90,7 @@ def build_parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(title="commands", metavar="COMMAND")
     for add in (
         _add_classify, _add_deployments, _add_verify, _add_report, _add_lint, _add_findings, _add_show, _add_explain, _add_rules,
+        _add_fetch, _add_doctor,
         _add_config, _add_forget, _add_dashboard, _add_demo,
     ):  # fmt: skip
         add(commands)
@@ -155,7 +156,7 @@ def _settings(options: argparse.Namespace) -> Settings:
     given = vars(options)
     flags = {
         key: given.get(key)
-        for key in ("cluster", "service", "region", "profile", "endpoint_url", "store", "packs", "migrations", "evidence")
+        for key in ("cluster", "service", "region", "profile", "endpoint_url", "store", "packs", "migrations", "evidence", "log_groups")
     }
     flags["from"] = given.get("sources")
     return load_settings({key: value for key, value in flags.items() if value}, config=given.get("config"))
@@ -551,6 +552,85 @@ def _rules_check(rules: RuleSet, paper: Any) -> int:
     return 1 if report.problems else 0
 
 
+# fetch, doctor
+
+
+def _add_aws(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--cluster", metavar="NAME")
+    parser.add_argument("--service", metavar="NAME")
+    parser.add_argument(
+        "--log-group", dest="log_groups", metavar="NAME", action="append", help="without ECS: the log groups (repeatable)"
+    )
+    parser.add_argument("--region", metavar="REGION")
+    parser.add_argument("--profile", metavar="NAME")
+    parser.add_argument(
+        "--endpoint-url", dest="endpoint_url", metavar="URL", help="something that speaks like AWS (`triage demo --aws`)"
+    )
+
+
+def _add_fetch(commands: Commands) -> None:
+    parser = _command(
+        commands,
+        "fetch",
+        _fetch,
+        "pull logs and ECS answers from AWS (or --from files) into the store; goes on where it was stopped",
+    )
+    _add_aws(parser)
+    parser.add_argument(
+        "--from", dest="sources", metavar="PATH", action="append", help="files or scenes in place of AWS (repeatable)"
+    )
+    parser.add_argument("--since", metavar="10m|2h|1d|TIME", help="from so long ago, or since a time (default 2h)")
+    parser.add_argument("--start-time", metavar="TIME", help="RFC 3339")
+    parser.add_argument("--end-time", metavar="TIME", help="RFC 3339")
+    parser.add_argument(
+        "--follow", action="store_true", help="go on until Ctrl-C, reading the newest stretch again for late lines"
+    )
+    parser.add_argument("--task-definition", metavar="FAMILY:REV", help="only this revision's places")
+    parser.add_argument("--quota-share", type=int, default=50, metavar="PERCENT", help="of the account's API quota (default 50)")
+    parser.add_argument("--again", action="store_true", help="read settled stretches anew")
+    parser.add_argument("--store", metavar="FILE")
+    parser.add_argument("--packs", metavar="PATH", action="append", default=[])
+
+
+def _fetch(options: argparse.Namespace) -> int:
+    settings = _settings(options)
+    if options.sources:
+        from dashboard.workspace import Workspace
+
+        with Workspace.open(settings) as workspace:
+            report = workspace.collect()
+        _say(f"{report.events:,} events of {report.streams} stream(s) read, {report.unchanged} source(s) unchanged")
+        for notice in report.notices:
+            _say(f"note: {notice}")
+        return 0
+    if not settings.cluster and not settings.log_groups:
+        raise _usage(
+            "nothing to fetch",
+            hint="name a cluster and a service (--cluster C --service S), a --log-group, or files (--from PATH)",
+        )
+    from dashboard.aws_commands import fetch
+
+    return fetch(settings, options)
+
+
+def _add_doctor(commands: Commands) -> None:
+    parser = _command(
+        commands,
+        "doctor",
+        _doctor,
+        "can we look? identity, region, log groups, each permission, the clock; what to type when not",
+    )
+    _add_aws(parser)
+    parser.add_argument("--iam-policy", action="store_true", help="print the least-privilege, read-only policy")
+    parser.add_argument("--color", choices=("auto", "always", "never"), default="auto")
+
+
+def _doctor(options: argparse.Namespace) -> int:
+    from dashboard.aws_commands import doctor
+
+    return doctor(_settings(options), options)
+
+
 # dashboard, demo
 
 
@@ -584,6 +664,9 @@ def _dashboard(options: argparse.Namespace) -> int:
 
 def _add_demo(commands: Commands) -> None:
     parser = _command(commands, "demo", _demo, "the founding story in your browser: captured logs, no AWS account needed")
+    parser.add_argument(
+        "--aws", action="store_true", help="serve the story behind an endpoint that speaks like AWS, to try `triage fetch`"
+    )
     _add_serving(parser)
 
 
@@ -591,6 +674,11 @@ def _demo(options: argparse.Namespace) -> int:
     from dashboard.launch import serve
     from dashboard.shipped import shipped
 
+    if options.aws:
+        from dashboard.double.demo import run
+
+        run(shipped("sample_logs") / "founding-story", say=_say)
+        return 0
     options.sources = [str(shipped("sample_logs"))]
     options.demo = True
     return serve(options)

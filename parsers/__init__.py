@@ -7,7 +7,7 @@ explanation = explain("Error: P3005")                   # which rules were tried
 
 from typing import TYPE_CHECKING, Any
 
-from parsers.attribution import EcsFacts, attribute, ecs_facts, with_tasks
+from parsers.attribution import EcsFacts, attribute, ecs_facts, epoch_ms, with_tasks
 from parsers.classify import match_text
 from parsers.comparison import (
     LAYER_WORDS,
@@ -141,6 +141,7 @@ __all__ = [
     "decode",
     "deployment_document",
     "ecs_facts",
+    "epoch_ms",
     "explain",
     "failing_routes",
     "finding_document",
