@@ -17,7 +17,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
 from dashboard.fetchers.board import Api
-from dashboard.fetchers.cloudwatch import find_log_group
+from dashboard.fetchers.cloudwatch import find_log_group, lines_around
 from dashboard.fetchers.ecs import EcsQuestion, LogPlaces, ask_ecs, log_places
 from dashboard.fetchers.failures import AwsError, FetchStopped
 from dashboard.fetchers.keeping import StoreSink
@@ -29,7 +29,7 @@ from dashboard.fetchers.sightings import sighted_elsewhere
 from dashboard.fetchers.slices import OVERLAP_MS, Gap, Scope, Window, cell_start
 from dashboard.settings import Settings
 from dashboard.store import Database, SliceState, ecs, fetched, rollups, slices
-from parsers import EcsFacts, NotSeenError, Reader, attribute, ecs_facts, rfc3339
+from parsers import EcsFacts, Event, NotSeenError, Reader, StreamKey, attribute, ecs_facts, rfc3339
 
 DEFAULT_SINCE_MS = 2 * 3_600_000
 LONG_MS = 3 * 3_600_000          # windows from this on are planned first
@@ -408,3 +408,17 @@ def run_fetch(
     if not report.cells and report.gaps and not report.interrupted:
         raise NotSeenError(report.gaps[0].reason, hint="triage doctor")
     return report
+
+
+def events_around(settings: Settings, stream: StreamKey, at_ms: int, lines: int, *, aws: Aws | None = None) -> list[Event]:
+    """A stream's events around an instant, asked of AWS again: at most `lines` before it and as many after. Raw: to be redacted.
+
+    Raises:
+        AwsError: AWS does not answer; exit code 4.
+    """
+    scope = Scope(region=stream.region, log_group=stream.log_group, streams=(stream.log_stream,))
+    found = lines_around(aws or connect(settings), scope, stream.log_stream, at_ms, lines)
+    return [
+        Event(stream=stream, timestamp_ms=one.timestamp, text=one.message, event_id=one.event_id, ingestion_ms=one.ingestion)
+        for one in found
+    ]

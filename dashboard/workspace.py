@@ -19,7 +19,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Self, TypeVar
+from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 from dashboard.fetchers.files import find_scenes, read_paths
 from dashboard.pack_cache import cached_packs
@@ -60,8 +60,12 @@ from parsers import (
     judge,
     read,
     sealed,
+    wilson,
     with_tasks,
 )
+
+if TYPE_CHECKING:
+    from dashboard.fetchers.pull import Progress as PullProgress
 
 __all__ = [
     "CollectReport", "Comparison", "ContextLine", "DeploymentRow", "FailureGroup", "FieldRow", "Filters", "LadderCell",
@@ -153,7 +157,10 @@ class Workspace:
         return hashlib.sha256(material.encode()).hexdigest()[:12]
 
     def collect(self, progress: Progress | None = None) -> CollectReport:
-        """Reads the configured files and scenes into the store; what has not changed since it was read is left alone."""
+        """Reads the configured files and scenes, and AWS where a cluster or log group is configured, into the store.
+
+        Files that have not changed since they were read are left alone; of AWS, what is new since the last time is fetched.
+        """
         scenes = [scene for source in self.settings.sources for scene in find_scenes(source)]
         report = CollectReport()
         for number, scene in enumerate(scenes):
@@ -162,13 +169,32 @@ class Workspace:
             report = self._collect_scene(scene, report)
         if progress is not None:
             progress(len(scenes), len(scenes), "")
+        if self.settings.cluster or self.settings.log_groups:
+            report = self._collect_aws(progress, report)
         self.retire()
         return report
 
+    def _collect_aws(self, progress: Progress | None, report: CollectReport) -> CollectReport:
+        """Raises NotSeenError with what happened, on which API, and the command that mends it."""
+        from dashboard import fetching  # boto3 is heavy, and files need none of it
+
+        def say(news: PullProgress) -> None:
+            if progress is not None:
+                progress(news.covered_ms // 1000, news.window_ms // 1000, news.doing)
+
+        since_ms = rollups.complete_to(self.database, "aws:%")
+        fetched = fetching.run_fetch(self.settings, fetching.FetchRequest(start_ms=since_ms), self, progress=say)
+        return replace(
+            report,
+            sources=report.sources + 1,
+            streams=report.streams + fetched.streams,
+            events=report.events + fetched.events,
+            notices=(*report.notices, *fetched.notices),
+        )
+
     def retire(self) -> int:
         """Drops streams that ended more than `retention_days` ago; how many. What was read from files does not age."""
-        now_ms = time.time_ns() // 1_000_000
-        return forgetting.older_than(self.database, now_ms - self.settings.retention_days * 86_400_000)
+        return forgetting.older_than(self.database, self.settings.retention_days * 86_400_000)
 
     def _collect_scene(self, path: str, report: CollectReport) -> CollectReport:
         name = f"file:{os.path.realpath(path)}"
@@ -336,7 +362,7 @@ class Workspace:
             return sum(one.n for one in answers if low <= one.status <= high)
 
         requests = sum(one.n for one in answers)
-        low, high = share_interval(count(400, 400), requests)
+        low, high = wilson(count(400, 400), requests)
         runs = judged.runs.get(deployment.deployment_id, ())
         outcome, code = _migration_of(deployment)
         return DeploymentRow(
@@ -454,16 +480,24 @@ class Workspace:
     def context(self, finding_id: str, lines: int = 20) -> list[ContextLine]:
         """The events around a finding, read again from where they came from, redacted; deployments that began there between them.
 
-        Raises InputError when the file is gone.
+        Raises InputError when the file is gone, NotSeenError when AWS does not answer.
         """
         one = self.finding(finding_id)
         if one is None:
             return []
-        path = rollups.origin_of(self.database, one.stream)
-        if path is None or not path.startswith("file:"):
+        origin = rollups.origin_of(self.database, one.stream) or ""
+        if origin.startswith("file:"):
+            events = [event for event in read_paths([origin.removeprefix("file:")]).events if event.stream == one.stream]
+        elif origin.startswith("aws:"):
+            events = self._events_around(one, lines)
+        else:
             return []
-        events = [event for event in read_paths([path.removeprefix("file:")]).events if event.stream == one.stream]
         return self._around(one, sorted(events, key=_event_order), lines)
+
+    def _events_around(self, one: Finding, lines: int) -> list[Event]:
+        from dashboard import fetching
+
+        return fetching.events_around(self.settings, one.stream, one.timestamp_ms, lines)
 
     def _around(self, one: Finding, events: Sequence[Event], lines: int) -> list[ContextLine]:
         evidence = {(line.timestamp_ms, line.file, line.line, line.event_id) for line in one.evidence}
@@ -524,7 +558,7 @@ def _run_words(run: MigrationRun) -> str:
 
 def _is_worse(now: int, now_of: int, then: int, then_of: int) -> bool:
     """More often than before by more than chance: the intervals of the two shares do not touch."""
-    return share_interval(now, max(now, now_of))[0] > share_interval(then, max(then, then_of))[1]
+    return wilson(now, max(now, now_of))[0] > wilson(then, max(then, then_of))[1]
 
 
 def _by_weight(one: FailureGroup) -> tuple[int, int, str]:
@@ -552,14 +586,3 @@ def _source(state: rollups.StreamState) -> SourceRow:
         packs_digest=state.packs_digest,
         last_fetch_ms=state.read_ms,
     )
-
-
-def share_interval(hits: int, total: int) -> tuple[float, float]:
-    """Wilson's 95 % interval of a share; (0, 1) when nothing was counted."""
-    if total <= 0:
-        return 0.0, 1.0
-    z = 1.959963984540054
-    share, square = hits / total, z * z / total
-    middle = (share + square / 2) / (1 + square)
-    half = z / (1 + square) * ((share * (1 - share) + square / 4) / total) ** 0.5
-    return max(0.0, middle - half), min(1.0, middle + half)

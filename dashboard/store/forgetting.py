@@ -17,18 +17,20 @@ def streams_but(sql: sqlite3.Connection, origin: int, keep: Sequence[StreamKey])
     drop_streams(sql, [row[0] for row in rows if (row[1] == origin) or tuple(row[2:]) in wanted])
 
 
-def older_than(db: Database, border_ms: int) -> int:
-    """Drops streams whose last event is before `border_ms`, except those of files; how many. Deployments and sightings stay."""
+def older_than(db: Database, age_ms: int) -> int:
+    """Drops streams that ended so long before their origin was last read (by its own clock), files apart; how many.
+
+    Deployments and sightings stay.
+    """
     question = (
         "SELECT streams.id FROM streams JOIN origins ON origins.id = streams.origin "
-        "WHERE last_event_ms < ? AND origins.name NOT LIKE 'file:%'"
+        "WHERE last_event_ms < origins.as_of_ms - ? AND origins.name NOT LIKE 'file:%'"
     )
-    if not db.ask(question, (border_ms,)):
+    if not db.ask(question, (age_ms,)):
         return 0
     with db.write() as sql:
-        old = [number for (number,) in sql.execute(question, (border_ms,))]
+        old = [number for (number,) in sql.execute(question, (age_ms,))]
         drop_streams(sql, old)
-        sql.execute("DELETE FROM fetched WHERE start_ms < ?", (border_ms,))
     return len(old)
 
 

@@ -758,9 +758,9 @@ def origin_of(db: Database, key: StreamKey) -> str | None:
     return rows[0][0] if rows else None
 
 
-def complete_to(db: Database) -> int | None:
-    """Up to when the logs of the newest origin are complete."""
-    rows = db.ask("SELECT max(complete_to_ms) FROM origins")
+def complete_to(db: Database, names: str = "%") -> int | None:
+    """Up to when the logs of the newest origin (whose name is like `names`) are complete."""
+    rows = db.ask("SELECT max(complete_to_ms) FROM origins WHERE name LIKE ?", (names,))
     return rows[0][0] if rows else None
 
 

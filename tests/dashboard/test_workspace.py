@@ -8,14 +8,13 @@ from collections import Counter
 from dataclasses import fields
 
 import pytest
-from scipy.stats import binomtest
 
 from dashboard.judgement import judge_paths
 from dashboard.rows import Filters, Window
 from dashboard.settings import Settings, redaction_key
 from dashboard.shipped import shipped
 from dashboard.store import rollups, slices
-from dashboard.workspace import Workspace, share_interval
+from dashboard.workspace import Workspace
 from parsers import Category, InputError, Layer, Redactor, VerdictValue
 
 SCENES = shipped("sample_logs")
@@ -430,15 +429,6 @@ def test_forgetting_a_service(tmp_path):
         assert len(workspace.sources()) == 1
         workspace.collect()
         assert workspace.services() == [gone, kept]
-
-
-@pytest.mark.parametrize(("hits", "total"), [(0, 10), (58, 222), (7, 7), (1, 100_000)])
-def test_the_interval_of_a_share(hits, total):
-    """Wilson's 95 % interval, as SciPy has it; of nothing counted, nothing is known."""
-    expected = binomtest(hits, total).proportion_ci(method="wilson")
-
-    assert share_interval(hits, total) == (pytest.approx(expected.low, abs=1e-9), pytest.approx(expected.high, abs=1e-9))
-    assert share_interval(0, 0) == (0.0, 1.0)
 
 
 def test_every_sighting_is_kept(story):
