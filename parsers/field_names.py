@@ -10,18 +10,18 @@ from functools import lru_cache
 class Meaning(Enum):
     """What may be shown of a field's value."""
 
-    SECRET = auto()    # nothing
-    PERSON = auto()    # its type and length
-    ID = auto()        # a keyed token
-    DATA = auto()      # a whole object of the caller's: its keys
-    PATH = auto()      # without ids and query
-    TEXT = auto()      # a message: after every other rule
-    ERRORS = auto()    # messages by field name
-    SHAPED = auto()    # words of programs, when there is nothing else in it
-    NAME = auto()      # an error class or a logger, not a person
+    SECRET = auto()  # nothing
+    PERSON = auto()  # its type and length
+    ID = auto()  # a keyed token
+    DATA = auto()  # a whole object of the caller's: its keys
+    PATH = auto()  # without ids and query
+    TEXT = auto()  # a message: after every other rule
+    ERRORS = auto()  # messages by field name
+    SHAPED = auto()  # words of programs, when there is nothing else in it
+    NAME = auto()  # an error class or a logger, not a person
     IDENTIFIER = auto()  # a name out of the schema or the code
-    PLAIN = auto()     # numbers, times, versions
-    UNKNOWN = auto()   # its type and length
+    PLAIN = auto()  # numbers, times, versions
+    UNKNOWN = auto()  # its type and length
 
 
 def _names(words: str) -> frozenset[str]:
@@ -29,55 +29,62 @@ def _names(words: str) -> frozenset[str]:
 
 
 _TEXT = _names(
-    "msg message messages event error err errors exception exc excinfo exctext excvalue stack stacktrace stackinfo trace traceback detail details "
-    "hint cause log logs shortmessage fullmessage mt renderedmessage messagetemplate desc errormessage errmsg developermessage statustext "
-    "statusmessage stopcode stoppedreason query sql statement textpayload stdout stderr command cmd databaseurl dburl redisurl mongourl mongouri "
-    "databaseuri sqlalchemydatabaseuri connectionstring dsn string interpolatedmessage defaultmessage originalmessage innerexception sqlmessage "
-    "originalerror rooterror parent aggregateerrors issues payloadmessage"
+    "msg message messages event error err errors exception exc excinfo exctext excvalue stack stacktrace stackinfo trace "
+    "traceback detail details hint cause log logs shortmessage fullmessage mt renderedmessage messagetemplate desc "
+    "errormessage errmsg developermessage statustext statusmessage stopcode stoppedreason query sql statement textpayload "
+    "stdout stderr command cmd databaseurl dburl redisurl mongourl mongouri databaseuri sqlalchemydatabaseuri "
+    "connectionstring dsn string interpolatedmessage defaultmessage originalmessage innerexception sqlmessage originalerror "
+    "rooterror parent aggregateerrors issues payloadmessage"
 )
-_SHAPED = _names("title reason description text summary label subtitle warning info output result status note_ failurereason info line where")
-_ERRORS = _names("fielderrors formerrors validationerrors validation fieldmessages errormessages modelstate violations invalidparams nonfielderrors")
+_SHAPED = _names(
+    "title reason description text summary label subtitle warning info output result status failurereason line where"
+)
+_ERRORS = _names(
+    "fielderrors formerrors validationerrors validation fieldmessages errormessages modelstate violations invalidparams nonfielderrors"
+)
 _PATH = _names(
-    "path url uri route endpoint originalurl requestpath requesturi requesturl resourcepath target href pathname referer referrer location "
-    "instance baseurl httppath httpurl urlpath httptarget request_path upstream"
+    "path url uri route endpoint originalurl requestpath requesturi requesturl resourcepath target href pathname referer "
+    "referrer location instance baseurl httppath httpurl urlpath httptarget upstream"
 )
 _IDENTIFIER = _names(
-    "level levelname severity severitytext lvl loglevel l code errorcode sqlstate errno syscall signal type kind exctype errortype logger "
-    "loggername module context function func funcname routine file filename column columnname table tablename schema constraint constraintname "
-    "index datatype field fields fieldname property propertyname propertypath param parameter loc keys key label method verb httpmethod "
-    "requestmethod operation operationname operationtype action model modelname relation relationname argument args_name keyword instancepath schemapath datapath "
-    "rule tag format expected minimum maximum inclusive exact version clientversion release environment env nodeenv service servicename app appname "
-    "application container containername containerid image host hostname nodename thread threadname process processname region awsregion cluster "
-    "ecscluster ecstaskarn ecstaskdefinition ecscontainername taskdefinition taskarn revision commit commitsha gitsha gitcommit protocol httpversion dialect driver "
-    "migration migrationname migrations database dbname databasename db server servername schemaname status statuscode httpstatus "
-    "source stream origin category subsystem component tool system allowedvalues missingproperty additionalproperty options "
-    "role roles limit comparison constraints contexts in enginename engine controller commandtype category spantype unit "
-    "classname class typename requestid reqid correlationid spanid traceid parentid awsrequestid taskid eventid streamid errorid "
-    "rootbeanclass rootbeanclassname messagekey errorkey i18n "
-    "responsecode responsecodedetails responseflags authority serverfile scheme "
+    "level levelname severity severitytext lvl loglevel l code errorcode sqlstate errno syscall signal type kind exctype "
+    "errortype logger loggername module context function func funcname routine file filename column columnname table "
+    "tablename schema constraint constraintname index datatype field fields fieldname property propertyname propertypath "
+    "param parameter loc keys key label method verb httpmethod requestmethod operation operationname operationtype action "
+    "model modelname relation relationname argument keyword instancepath schemapath datapath rule tag format "
+    "expected minimum maximum inclusive exact version clientversion release environment env nodeenv service servicename app "
+    "appname application container containername containerid image host hostname nodename thread threadname process "
+    "processname region awsregion cluster ecscluster ecstaskarn ecstaskdefinition ecscontainername taskdefinition taskarn "
+    "revision commit commitsha gitsha gitcommit protocol httpversion dialect driver migration migrationname migrations "
+    "database dbname databasename db server servername schemaname status statuscode httpstatus source stream origin "
+    "category subsystem component tool system allowedvalues missingproperty additionalproperty options role roles limit "
+    "comparison constraints contexts in enginename engine controller commandtype spantype unit classname class typename "
+    "requestid reqid correlationid spanid traceid parentid awsrequestid taskid eventid streamid errorid rootbeanclass "
+    "rootbeanclassname messagekey errorkey i18n responsecode responsecodedetails responseflags authority serverfile scheme "
     "deployment deploymentid sdk sdkname language runtime platform arch os nodeversion object"
 )
 _PLAIN = _names(
-    "time ts timestamp t datetime asctime date created createdms msecs relativecreated processid pid ppid tid threadid duration durationms "
-    "responsetime elapsed elapsedms latency took ms seconds bytes size length contentlength responselength port remoteport count total attempt "
-    "attempts retry retries retrycount line lineno linenumber col position offset exitcode exitstatus priority v version level "
-    "severitynumber timeunixnano observedtimeunixnano statuscode status downstreamstatus originstatus code retryafter memory cpu rss heapused"
+    "time ts timestamp t datetime asctime date created createdms msecs relativecreated processid pid ppid tid threadid "
+    "duration durationms responsetime elapsed elapsedms latency took ms seconds bytes size length contentlength "
+    "responselength port remoteport count total attempt attempts retry retries retrycount line lineno linenumber col "
+    "position offset exitcode exitstatus priority v version level severitynumber timeunixnano observedtimeunixnano "
+    "statuscode status downstreamstatus originstatus code retryafter memory cpu rss heapused"
 )
 _DATA = _names(
-    "body input payload variables original datavalues rawdata formdata form record row oldvalue newvalue before after old new locals "
-    "value received originalvalue currentvalue invalidvalue rejectedvalue inputvalue rejected invalids values bindings binds sqlparameters params_ "
-    "requestbody responsebody reqbody requestpayload rootbean ctx_value parameters query_params queryparameters queryparams querystring patch "
-    "dto changes data messagebody rawbody content formvalues attributes_"
+    "body input payload variables original datavalues rawdata formdata form record row oldvalue newvalue before after old "
+    "new locals value received originalvalue currentvalue invalidvalue rejectedvalue inputvalue rejected invalids values "
+    "bindings binds sqlparameters requestbody responsebody reqbody requestpayload rootbean parameters "
+    "queryparameters queryparams querystring patch dto changes data messagebody rawbody content formvalues"
 )
 _NAME = _names("name")
 _PERSON_OBJECT = _names(
-    "user patient client contact customer member person actor profile guardian emergencycontact subscriber insured beneficiary owner author "
-    "recipient sender provider therapist caregiver claimant identity principal caller employee"
+    "user patient client contact customer member person actor profile guardian emergencycontact subscriber insured "
+    "beneficiary owner author recipient sender provider therapist caregiver claimant identity principal caller employee"
 )
 _ID = _names(
-    "ip ips clientip remoteip remoteaddress remoteaddr clientaddr clientaddress clienthost ipaddress sourceip forwardedfor xforwardedfor xrealip "
-    "fwd username user login userid uid usr account accountid clientusername caller actor owner sub clientid "
-    "patientid memberid customerid subscriberid principal principalid identity remoteuser xamzncaller enduserid"
+    "ip ips clientip remoteip remoteaddress remoteaddr clientaddr clientaddress clienthost ipaddress sourceip forwardedfor "
+    "xforwardedfor xrealip fwd username user login userid uid usr account accountid clientusername caller actor owner sub "
+    "clientid patientid memberid customerid subscriberid principal principalid identity remoteuser xamzncaller enduserid"
 )
 _SECRET = re.compile(
     r"passw|passwd|passphrase|^pass$|^pwd|pwd$|secret|(?:^|[a-z])token$|^tokens?(?:id|value)|apikey|accesskey|privatekey|encryptionkey|signingkey|credential"
@@ -92,8 +99,8 @@ _PERSON = re.compile(
     r"|treatment|complaint|history$|narrative|^bio$|age$|signature|freetext"
 )
 _NOT_PERSON = _names(
-    "message page usage image storage language package stage coverage average ipaddress remoteaddress clientaddress percentage mailage emailverified "
-    "messages localaddress storageaddress bindaddress voltage manage triage footnote"
+    "message page usage image storage language package stage coverage average ipaddress remoteaddress clientaddress "
+    "percentage mailage emailverified messages localaddress storageaddress bindaddress voltage manage triage footnote"
 )
 _SOURCE_FILES = _names("go py js cjs mjs ts tsx jsx rb java kt scala ex exs erl rs php cs cpp c h vue sql html css json yml yaml")
 _CODE_NAME = re.compile(
@@ -102,7 +109,9 @@ _CODE_NAME = re.compile(
     r"|namespace|command|tool|package|project|plugin|driver|action|controller|handler|engine|group|stream|topic|bucket|region|server|component|resource"
     r"|template|view|workflow|metric|flag|feature|property|argument|option|param|parameter|variable|relation|prefix)name$"
 )
-_PERSON_ID = re.compile(r"(?:user|patient|client|member|customer|subscriber|account|person|employee|provider|therapist|insured|owner|author)ids?$")
+_PERSON_ID = re.compile(
+    r"(?:user|patient|client|member|customer|subscriber|account|person|employee|provider|therapist|insured|owner|author)ids?$"
+)
 
 
 def normal(key: str) -> str:
@@ -124,7 +133,7 @@ def meaning(key: str) -> Meaning:
     return _own_meaning(normal(key))
 
 
-def _own_meaning(name: str) -> Meaning:  # noqa: PLR0911  a table in the shape of a function
+def _own_meaning(name: str) -> Meaning:
     if name in _TEXT and name not in _PATH:
         return Meaning.TEXT
     if name in _ERRORS:
@@ -152,7 +161,16 @@ def _own_meaning(name: str) -> Meaning:  # noqa: PLR0911  a table in the shape o
 
 def key_of_id(name: str) -> bool:
     """Whether a normalised name is `…Id`, `…_id` or `…UUID`."""
-    return name.endswith(("id", "ids", "uuid", "guid")) and name not in ("valid", "invalid", "paid", "grid", "void", "avoid", "android", "solid")
+    return name.endswith(("id", "ids", "uuid", "guid")) and name not in (
+        "valid",
+        "invalid",
+        "paid",
+        "grid",
+        "void",
+        "avoid",
+        "android",
+        "solid",
+    )
 
 
 @lru_cache(maxsize=4096)

@@ -62,20 +62,32 @@ def route_template(path: str) -> str:
 # tries each alone, after a word, before a word and between words.
 VARYING: tuple[Mask, ...] = (
     Mask(kind="placeholder", pattern=re.compile(r"<[a-z_]{2,16}(?::[0-9a-f]{8}| \d{1,7}|: [a-z0-9 ]{1,60})?>")),
-    Mask(kind="quoted", pattern=re.compile(r'(?<!\\)"(?:[^"\\\n]|\\.)*"|(?<![\w\\])\'(?:[^\'\\\n]|\\.)*\'(?!\w)|`[^`\n]*`|[«“„‘][^«»“”„‘’\n]*[»”“’]')),
+    Mask(
+        kind="quoted",
+        pattern=re.compile(
+            r'(?<!\\)"(?:[^"\\\n]|\\.)*"|(?<![\w\\])\'(?:[^\'\\\n]|\\.)*\'(?!\w)|`[^`\n]*`|[«“„‘][^«»“”„‘’\n]*[»”“’]'
+        ),
+    ),
     Mask(kind="url", pattern=re.compile(r"(?<![\w+.-])[A-Za-z][A-Za-z0-9+.-]*://[^\s\"'<>]*")),
     Mask(kind="email", pattern=re.compile(r"(?<![\w.+%-])[\w.+%-]+(?:@|%40)[\w-]+(?:\.[\w-]+)*")),
     Mask(
         kind="date",
         pattern=re.compile(
-            r"(?<!\w)(?:[^\W\d_]{3,9}[.,]? )?(?:\d{1,2}[ /.-](?:[^\W\d_]{3,9})[ /.-]\d{2,4}|[^\W\d_]{3,9}\.? \d{1,2},? (?:\d{4}|\d\d:\d\d:\d\d))(?!\w)"
+            r"(?<!\w)(?:[^\W\d_]{3,9}[.,]? )?"
+            r"(?:\d{1,2}[ /.-](?:[^\W\d_]{3,9})[ /.-]\d{2,4}|[^\W\d_]{3,9}\.? \d{1,2},? (?:\d{4}|\d\d:\d\d:\d\d))(?!\w)"
         ),
     ),
-    Mask(kind="time", pattern=re.compile(r"(?<!\w)\d{1,2}:\d\d(?::\d\d(?:[.,]\d+)?)?(?: ?[AaPp]\.?[Mm]\.?)?(?: (?:UTC|GMT|CET|CEST|EST|EDT|PST|PDT))?(?!\w)")),
+    Mask(
+        kind="time",
+        pattern=re.compile(
+            r"(?<!\w)\d{1,2}:\d\d(?::\d\d(?:[.,]\d+)?)?(?: ?[AaPp]\.?[Mm]\.?)?(?: (?:UTC|GMT|CET|CEST|EST|EDT|PST|PDT))?(?!\w)"
+        ),
+    ),
     Mask(
         kind="quantity",  # a number and its unit are one token, whether or not a blank stands between them
         pattern=re.compile(
-            r"(?<![\w.])[+-]?\d[\d.,']{0,30}(?:[ \u00a0\u202f]\d{3}){0,4}[\d.,]{0,12}[ _\u00a0\u202f]?(?:ms|s|sec|secs|seconds?|minutes?|min|m|h|hours?|days?|µs|us|ns|[kKmMgGtT]i?[bB]|bytes?|%)(?!\w)"
+            r"(?<![\w.])[+-]?\d[\d.,']{0,30}(?:[ \u00a0\u202f]\d{3}){0,4}[\d.,]{0,12}[ _\u00a0\u202f]?"
+            r"(?:ms|s|sec|secs|seconds?|minutes?|min|m|h|hours?|days?|µs|us|ns|[kKmMgGtT]i?[bB]|bytes?|%)(?!\w)"
         ),
     ),
     Mask(kind="bracketed", pattern=re.compile(r"\([^()\n]*\)|\[[^\[\]\n]*\]|\{[^{}\n]*\}")),
@@ -88,7 +100,8 @@ VARYING: tuple[Mask, ...] = (
         ),
     ),
     Mask(kind="path", pattern=re.compile(r"(?<![\w.~@:-])(?:[A-Za-z]:)?[\w.~@-]*[/\\][^\s,;:()\[\]]*")),
-    Mask(kind="numbered", pattern=re.compile(r"(?<![^\s,;()\[\]|])[^\s,;()\[\]|]*\d[^\s,;()\[\]|]*")),  # any token with a digit: ids, hex, addresses, versions
+    # Any token with a digit: ids, hexadecimal numbers, addresses, versions.
+    Mask(kind="numbered", pattern=re.compile(r"(?<![^\s,;()\[\]|])[^\s,;()\[\]|]*\d[^\s,;()\[\]|]*")),
 )
 _WORD = re.compile(r"[^\W\d_]{2,}")
 _LOCAL = re.compile(r"\b(?:localhost)\b")
@@ -122,16 +135,27 @@ class Grouping:
     @property
     def fingerprint(self) -> str:
         """`v1:` and 12 hex digits."""
-        material = "\0".join([self.category, self.system or "", self.code or "", self.route or "", self.words, *sorted(self.extra)])
+        material = "\0".join(
+            [self.category, self.system or "", self.code or "", self.route or "", self.words, *sorted(self.extra)]
+        )
         return f"{VERSION}:{hashlib.sha256(material.encode('utf-8', 'replace')).hexdigest()[:12]}"
 
     def explain(self) -> str:
         """`grouped by migration · prisma · P3005 · "the database schema is not empty"`: only the parts that say something."""
-        parts = [self.category, self.system, self.code, self.route, *sorted(self.extra), f'"{self.words}"' if self.words else None]
+        parts = [
+            self.category,
+            self.system,
+            self.code,
+            self.route,
+            *sorted(self.extra),
+            f'"{self.words}"' if self.words else None,
+        ]
         return "grouped by " + " · ".join(part for part in parts if part)
 
 
-def fingerprint(*, category: str, system: str | None, code: str | None, route: str | None, words: str, extra: Iterable[str] = ()) -> str:
+def fingerprint(
+    *, category: str, system: str | None, code: str | None, route: str | None, words: str, extra: Iterable[str] = ()
+) -> str:
     """`v1:` and 12 hex digits of class + system + code + route template + word skeleton; the order of `extra` does not matter."""
     return Grouping(category=category, system=system, code=code, route=route, words=words, extra=tuple(extra)).fingerprint
 

@@ -18,11 +18,11 @@ class Mask:
 
     kind: str
     pattern: re.Pattern[str]
-    needles: tuple[str, ...] = ()                    # one of them must stand in the text; empty: always tried
+    needles: tuple[str, ...] = ()  # one of them must stand in the text; empty: always tried
     outline: Callable[[bytes], bytes] | None = None  # … or one of `shapes` in this outline of it
     shapes: tuple[bytes, ...] = ()
-    check: Callable[[str], bool] | None = None       # says whether a match really is one
-    keyed: bool = True                               # equal values give equal tokens; False: `<kind>` alone
+    check: Callable[[str], bool] | None = None  # says whether a match really is one
+    keyed: bool = True  # equal values give equal tokens; False: `<kind>` alone
 
 
 # --- outlines: what a text looks like, at a thousandth of the price of a pattern ---------------------------------------
@@ -199,11 +199,25 @@ MASKS: tuple[Mask, ...] = (
     Mask(
         kind="birth_date",
         needles=("irth", "IRTH", "orn ", "orn:", "ORN", "DOB", "dob", "Dob", "D.O.B"),
-        pattern=re.compile(rf"(?i)\b(?:DOB|D\.O\.B\.?|date[ _-]of[ _-]birth|birth[ _-]?da(?:te|y)|born(?: on)?)[ \"':=,]{{1,4}}(?P<value>{_DATE})"),
+        pattern=re.compile(
+            rf"(?i)\b(?:DOB|D\.O\.B\.?|date[ _-]of[ _-]birth|birth[ _-]?da(?:te|y)|born(?: on)?)[ \"':=,]{{1,4}}(?P<value>{_DATE})"
+        ),
         keyed=False,
     ),
-    Mask(kind="ip", outline=NUMBERS, shapes=(b".0.", b".00.", b".000."), pattern=re.compile(r"(?<![\w.])(?:\d{1,3}\.){3}\d{1,3}(?!\w|\.\d)"), check=is_public_ipv4),
-    Mask(kind="ip", outline=HEX, shapes=(b"xxxx:",), pattern=re.compile(r"(?<![\w:.])[0-9A-Fa-f]{1,4}:[0-9A-Fa-f:]{2,36}(?![\w:])"), check=is_public_ipv6),
+    Mask(
+        kind="ip",
+        outline=NUMBERS,
+        shapes=(b".0.", b".00.", b".000."),
+        pattern=re.compile(r"(?<![\w.])(?:\d{1,3}\.){3}\d{1,3}(?!\w|\.\d)"),
+        check=is_public_ipv4,
+    ),
+    Mask(
+        kind="ip",
+        outline=HEX,
+        shapes=(b"xxxx:",),  # the first group of a public address is 2xxx or 3xxx
+        pattern=re.compile(r"(?<![\w:.])[0-9A-Fa-f]{1,4}:[0-9A-Fa-f:]{2,36}(?![\w:])"),
+        check=is_public_ipv6,
+    ),
     Mask(kind="hex", outline=HEX, shapes=(b"x" * 20,), pattern=re.compile(r"(?<![A-Za-z0-9])[0-9a-fA-F]{20,}(?![A-Za-z0-9])")),
     Mask(
         kind="id",
@@ -212,8 +226,20 @@ MASKS: tuple[Mask, ...] = (
         pattern=re.compile(r"(?<![A-Za-z0-9])(?:c[a-z0-9]{24}|[0-9A-HJKMNP-TV-Z]{26})(?![A-Za-z0-9])"),
         check=_has_digit_and_letter,
     ),
-    Mask(kind="secret", outline=BASE64, shapes=(b"w" * 40,), pattern=re.compile(r"(?<![A-Za-z0-9+/=])[A-Za-z0-9+/]{40,}={0,2}(?![A-Za-z0-9+/=])"), check=_is_base64),
-    Mask(kind="secret", outline=RUNS, shapes=(b"w" * 20,), pattern=re.compile(r"(?<![A-Za-z0-9_-])[A-Za-z0-9_-]{20,}(?![A-Za-z0-9_-])"), check=looks_random),
+    Mask(
+        kind="secret",
+        outline=BASE64,
+        shapes=(b"w" * 40,),
+        pattern=re.compile(r"(?<![A-Za-z0-9+/=])[A-Za-z0-9+/]{40,}={0,2}(?![A-Za-z0-9+/=])"),
+        check=_is_base64,
+    ),
+    Mask(
+        kind="secret",
+        outline=RUNS,
+        shapes=(b"w" * 20,),
+        pattern=re.compile(r"(?<![A-Za-z0-9_-])[A-Za-z0-9_-]{20,}(?![A-Za-z0-9_-])"),
+        check=looks_random,
+    ),
 )
 
 _OUTLINES = (NUMBERS, HEX, RUNS, BASE64)
@@ -244,7 +270,23 @@ def possible_masks(text: str) -> list[Mask]:
 _TELLING_SHAPES = (
     b"!", b"00000", b"000-0000", b"000-00-0000", b"000 0000", b"000.0000", b"+0", b".0.", b".00.", b".000.", b"AA00", b"0000-0000-", b"0000 0000 ",
 )  # fmt: skip
-_TELLING_WORDS = ("irth", "IRTH", "orn", "ORN", "DOB", "dob", "Dob", "D.O.B", "earer ", "EARER ", "asic ", "oken ", "arams", "://", "values")
+_TELLING_WORDS = (
+    "irth",
+    "IRTH",
+    "orn",
+    "ORN",
+    "DOB",
+    "dob",
+    "Dob",
+    "D.O.B",
+    "earer ",
+    "EARER ",
+    "asic ",
+    "oken ",
+    "arams",
+    "://",
+    "values",
+)
 
 
 def may_tell(text: str) -> bool:

@@ -107,5 +107,5 @@ WORDS: frozenset[str] = frozenset(
     where whether which while who whole whose why wildcard will with within without wont word work worker working works
     can't couldn't didn't doesn't don't hasn't haven't isn't mustn't shouldn't wasn't weren't won't wouldn't
     workspace world would wrap write writing written wrong wsgi xml yaml yarn year yes yet you your yup zero zod zone
-""".split()  # noqa: SIM905  two thousand quotation marks less
+""".split()
 )

@@ -48,7 +48,7 @@ class Case:
 class Shape:
     name: str
     text: str
-    json: bool = False       # the text is JSON: values are escaped, no wrapper is put around it but a container's
+    json: bool = False  # the text is JSON: values are escaped, no wrapper is put around it but a container's
     free_text: bool = False
 
 
@@ -291,7 +291,9 @@ _KINDS: dict[str, Callable[[random.Random], Planted]] = {
 
 _PLAIN: tuple[tuple[str, str], ...] = (
     # Prisma
-    ("prisma.invocation", """PrismaClientValidationError:
+    (
+        "prisma.invocation",
+        """PrismaClientValidationError:
 {+Invalid `prisma.clinicalNote.create()` invocation+}:
 
 {
@@ -307,8 +309,11 @@ _PLAIN: tuple[tuple[str, str], ...] = (
   }
 }
 
-{+Argument `dueDate` is missing.+}"""),
-    ("prisma.invocation.frame", """{+Invalid `prisma.user.upsert()` invocation+} in
+{+Argument `dueDate` is missing.+}""",
+    ),
+    (
+        "prisma.invocation.frame",
+        """{+Invalid `prisma.user.upsert()` invocation+} in
 /app/dist/users/{+users.service.js:71:21+}
 
   68 async save(dto) {
@@ -324,8 +329,11 @@ _PLAIN: tuple[tuple[str, str], ...] = (
          },
        })
 
-{+Unknown argument `displayName`. Did you mean `name`?+} Available options are marked with ?."""),
-    ("prisma.invocation.bad_value", """{+Invalid `prisma.patient.update()` invocation+}:
+{+Unknown argument `displayName`. Did you mean `name`?+} Available options are marked with ?.""",
+    ),
+    (
+        "prisma.invocation.bad_value",
+        """{+Invalid `prisma.patient.update()` invocation+}:
 {
   where: {
     id: {%mrn%}
@@ -336,8 +344,11 @@ _PLAIN: tuple[tuple[str, str], ...] = (
     address: "{%address%}"
   }
 }
-{+Invalid value for argument `dateOfBirth`+}: premature end of input. Expected {+ISO-8601 DateTime+}."""),
-    ("prisma.old", """{+Invalid `prisma.note.create()` invocation+}:
+{+Invalid value for argument `dateOfBirth`+}: premature end of input. Expected {+ISO-8601 DateTime+}.""",
+    ),
+    (
+        "prisma.old",
+        """{+Invalid `prisma.note.create()` invocation+}:
 {
   data: {
     content: '{%note%}',
@@ -345,16 +356,34 @@ _PLAIN: tuple[tuple[str, str], ...] = (
     ~~~~~~~~~~~
   }
 }
-{+Unknown arg `authorEmail` in data.authorEmail for type NoteCreateInput.+}"""),
-    ("prisma.p2002", "PrismaClientKnownRequestError: {+Unique constraint failed on the fields: (`email`)+} {+P2002+} for user {%email%}"),
+{+Unknown arg `authorEmail` in data.authorEmail for type NoteCreateInput.+}""",
+    ),
+    (
+        "prisma.p2002",
+        "PrismaClientKnownRequestError: {+Unique constraint failed on the fields: (`email`)+} {+P2002+} for user {%email%}",
+    ),
     ("prisma.p2003", "Foreign key constraint violated: {+`ClinicalNote_clientId_fkey (index)`+} client {%uuid%}"),
-    ("prisma.unknown_request", "{+PrismaClientUnknownRequestError+}: Error occurred during query execution: ConnectorError(ConnectorError { user_facing_error: None, kind: QueryError(PostgresError { code: {+\"23502\"+}, message: \"{+null value in column \\\"dueDate\\\" of relation \\\"ClinicalNote\\\" violates not-null constraint+}\", severity: \"ERROR\", detail: Some(\"Failing row contains ({%uuid%}, {%name%}, {%note%}, null).\"), column: None, hint: None }), transient: false })"),
+    (
+        "prisma.unknown_request",
+        '{+PrismaClientUnknownRequestError+}: Error occurred during query execution: ConnectorError(ConnectorError { user_facing_error: None, kind: QueryError(PostgresError { code: {+"23502"+}, message: "{+null value in column \\"dueDate\\" of relation \\"ClinicalNote\\" violates not-null constraint+}", severity: "ERROR", detail: Some("Failing row contains ({%uuid%}, {%name%}, {%note%}, null)."), column: None, hint: None }), transient: false })',
+    ),
     ("prisma.raw", "Raw query failed. Code: `{+23505+}`. Message: `Key ({+email+})=({%email%}) already exists.`"),
-    ("prisma.query_params", "prisma:query {+INSERT INTO \"public\".\"Client\" (\"id\",\"email\",\"dob\") VALUES ($1,$2,$3)+} Params: [\"{%uuid%}\",\"{%email%}\",\"{%birth%}\"]"),
-    ("prisma.p2023", "{+Inconsistent column data+}: Malformed ObjectID: invalid character 'z' was found at index 3 in the provided hex string: \"{%login%}\" for the field '{+id+}'."),
-    ("prisma.datasource_error", "Error: {+P1013+}: The provided database string is invalid. Error parsing connection string: invalid port number in database URL postgresql://{%login%}:{%urlpassword%}@{+db.example.internal+}:port/{+ehr+}"),
+    (
+        "prisma.query_params",
+        'prisma:query {+INSERT INTO "public"."Client" ("id","email","dob") VALUES ($1,$2,$3)+} Params: ["{%uuid%}","{%email%}","{%birth%}"]',
+    ),
+    (
+        "prisma.p2023",
+        "{+Inconsistent column data+}: Malformed ObjectID: invalid character 'z' was found at index 3 in the provided hex string: \"{%login%}\" for the field '{+id+}'.",
+    ),
+    (
+        "prisma.datasource_error",
+        "Error: {+P1013+}: The provided database string is invalid. Error parsing connection string: invalid port number in database URL postgresql://{%login%}:{%urlpassword%}@{+db.example.internal+}:port/{+ehr+}",
+    ),
     # zod, joi, ajv, class-validator, yup, mongoose, express-validator
-    ("zod.v3", """{+ZodError+}: [
+    (
+        "zod.v3",
+        """{+ZodError+}: [
   {
     "received": "{%name%}",
     "code": "{+invalid_enum_value+}",
@@ -362,8 +391,11 @@ _PLAIN: tuple[tuple[str, str], ...] = (
     "path": [ "{+sessionType+}" ],
     "message": "Invalid enum value. Expected 'INDIVIDUAL' | 'GROUP', received '{%name%}'"
   }
-]"""),
-    ("zod.v4.input", """{+ZodError+}: [
+]""",
+    ),
+    (
+        "zod.v4.input",
+        """{+ZodError+}: [
   {
     "code": "{+invalid_format+}",
     "format": "email",
@@ -371,9 +403,15 @@ _PLAIN: tuple[tuple[str, str], ...] = (
     "path": [ "{+participants+}", 1, "{+email+}" ],
     "message": "{+Invalid email address+}"
   }
-]"""),
-    ("zod.console", "{+validation failed+} { input: { firstName: '{%first%}', lastName: '{%first%}', phone: '{%phone%}' }, {+fieldErrors+}: { {+dueDate+}: [ '{+Required+}' ] } }"),
-    ("joi.inspect", """[Error [{+ValidationError+}]: "{+email+}" must be a valid email] {
+]""",
+    ),
+    (
+        "zod.console",
+        "{+validation failed+} { input: { firstName: '{%first%}', lastName: '{%first%}', phone: '{%phone%}' }, {+fieldErrors+}: { {+dueDate+}: [ '{+Required+}' ] } }",
+    ),
+    (
+        "joi.inspect",
+        """[Error [{+ValidationError+}]: "{+email+}" must be a valid email] {
   _original: { name: '{%name%}', email: '{%login%}', password: '{%password%}' },
   details: [
     {
@@ -383,103 +421,244 @@ _PLAIN: tuple[tuple[str, str], ...] = (
       context: { value: '{%login%}', invalids: [ '{%login%}' ], label: 'email', key: 'email' }
     }
   ]
-}"""),
-    ("joi.pattern", "{+ValidationError+}: \"{+mrn+}\" with value \"{%mrn%}\" fails to match the required pattern: /^MRN-\\d+$/"),
-    ("ajv.verbose", "[ { {+instancePath+}: '{+/participants/0/role+}', schemaPath: '#/properties/x', {+keyword+}: '{+enum+}', params: { allowedValues: [Array] }, message: '{+must be equal to one of the allowed values+}', data: '{%name%}', parentSchema: {} } ]"),
-    ("class_validator", "[ {+ValidationError+} { target: CreateClientDto { fullName: '{%name%}', email: '{%login%}' }, value: '{%login%}', property: '{+email+}', children: [], constraints: { {+isEmail+}: '{+email must be an email+}' } } ]"),
-    ("yup.inspect", "{+ValidationError+}: {+phone must match the following+}: \"/^[0-9]+$/\" { value: { phone: '{%phone%}', note: '{%note%}' }, path: '{+phone+}', type: 'matches', params: { value: '{%phone%}', originalValue: '{%phone%}', label: undefined } }"),
-    ("yup.final", "sessionType must be one of the following values: A, B, but the final value was: `\"{%name%}\"`. {+sessionType+}"),
-    ("mongoose.cast", "CastError: {+Cast to ObjectId failed+} for value \"{%login%}\" (type string) at path \"{+_id+}\" for model \"{+User+}\""),
-    ("mongoose.enum", "ValidationError: Client {+validation failed+}: {+status+}: `{%name%}` is not a valid enum value for path `{+status+}`."),
-    ("mongo.e11000", "MongoServerError: {+E11000 duplicate key error collection: ehr.users index: email_1+} dup key: { email: \"{%email%}\" }"),
-    ("valibot", "ValiError: {+Invalid email+}: Received \"{%login%}\""),
-    ("vine", "E_VALIDATION_ERROR { messages: [ { {+field+}: '{+email+}', rule: '{+email+}', message: '{+The email field must be a valid email address+}' } ], value: '{%login%}' }"),
+}""",
+    ),
+    ("joi.pattern", '{+ValidationError+}: "{+mrn+}" with value "{%mrn%}" fails to match the required pattern: /^MRN-\\d+$/'),
+    (
+        "ajv.verbose",
+        "[ { {+instancePath+}: '{+/participants/0/role+}', schemaPath: '#/properties/x', {+keyword+}: '{+enum+}', params: { allowedValues: [Array] }, message: '{+must be equal to one of the allowed values+}', data: '{%name%}', parentSchema: {} } ]",
+    ),
+    (
+        "class_validator",
+        "[ {+ValidationError+} { target: CreateClientDto { fullName: '{%name%}', email: '{%login%}' }, value: '{%login%}', property: '{+email+}', children: [], constraints: { {+isEmail+}: '{+email must be an email+}' } } ]",
+    ),
+    (
+        "yup.inspect",
+        "{+ValidationError+}: {+phone must match the following+}: \"/^[0-9]+$/\" { value: { phone: '{%phone%}', note: '{%note%}' }, path: '{+phone+}', type: 'matches', params: { value: '{%phone%}', originalValue: '{%phone%}', label: undefined } }",
+    ),
+    (
+        "yup.final",
+        'sessionType must be one of the following values: A, B, but the final value was: `"{%name%}"`. {+sessionType+}',
+    ),
+    (
+        "mongoose.cast",
+        'CastError: {+Cast to ObjectId failed+} for value "{%login%}" (type string) at path "{+_id+}" for model "{+User+}"',
+    ),
+    (
+        "mongoose.enum",
+        "ValidationError: Client {+validation failed+}: {+status+}: `{%name%}` is not a valid enum value for path `{+status+}`.",
+    ),
+    (
+        "mongo.e11000",
+        'MongoServerError: {+E11000 duplicate key error collection: ehr.users index: email_1+} dup key: { email: "{%email%}" }',
+    ),
+    ("valibot", 'ValiError: {+Invalid email+}: Received "{%login%}"'),
+    (
+        "vine",
+        "E_VALIDATION_ERROR { messages: [ { {+field+}: '{+email+}', rule: '{+email+}', message: '{+The email field must be a valid email address+}' } ], value: '{%login%}' }",
+    ),
     # Python
-    ("pydantic.v2", """{+pydantic_core._pydantic_core.ValidationError+}: {+2 validation errors for Note+}
+    (
+        "pydantic.v2",
+        """{+pydantic_core._pydantic_core.ValidationError+}: {+2 validation errors for Note+}
 {+sessionDate+}
   {+Field required+} [{+type=missing+}, input_value={'clientName': '{%name%}', 'note': '{%note%}'}, input_type=dict]
 {+email+}
   value is not a valid email address: An email address must have an @-sign. [{+type=value_error+}, input_value='{%login%}', {+input_type=str+}]
-    For further information visit {+https://errors.pydantic.dev/2.14/v/missing+}"""),
-    ("fastapi.list", "RequestValidationError: [{'type': '{+missing+}', 'loc': ('body', '{+sessionDate+}'), 'msg': '{+Field required+}', 'input': {'name': '{%name%}', 'dob': '{%birth%}'}}]"),
-    ("pydantic.v1", """{+4 validation errors for Settings+}
+    For further information visit {+https://errors.pydantic.dev/2.14/v/missing+}""",
+    ),
+    (
+        "fastapi.list",
+        "RequestValidationError: [{'type': '{+missing+}', 'loc': ('body', '{+sessionDate+}'), 'msg': '{+Field required+}', 'input': {'name': '{%name%}', 'dob': '{%birth%}'}}]",
+    ),
+    (
+        "pydantic.v1",
+        """{+4 validation errors for Settings+}
 {+HOST+}
   {+field required (type=value_error.missing)+}
 {+ADMIN_EMAIL+}
-  value is not a valid email address ({+type=value_error.email+}) input {%email%}"""),
-    ("drf", "{+ValidationError+} on {+/api/clients/+}: {'{+email+}': [ErrorDetail(string='{+Enter a valid email address.+}', code='{+invalid+}')], 'status': [ErrorDetail(string='\"{%name%}\" is not a valid choice.', code='{+invalid_choice+}')]}"),
-    ("django.integrity", """django.db.utils.{+IntegrityError+}: {+duplicate key value violates unique constraint "client_email_key"+}
-DETAIL:  Key ({+email+})=({%email%}) already exists."""),
+  value is not a valid email address ({+type=value_error.email+}) input {%email%}""",
+    ),
+    (
+        "drf",
+        "{+ValidationError+} on {+/api/clients/+}: {'{+email+}': [ErrorDetail(string='{+Enter a valid email address.+}', code='{+invalid+}')], 'status': [ErrorDetail(string='\"{%name%}\" is not a valid choice.', code='{+invalid_choice+}')]}",
+    ),
+    (
+        "django.integrity",
+        """django.db.utils.{+IntegrityError+}: {+duplicate key value violates unique constraint "client_email_key"+}
+DETAIL:  Key ({+email+})=({%email%}) already exists.""",
+    ),
     ("django.host", "{+Invalid HTTP_HOST header+}: '{%ip%}'. You may need to add '{%ip%}' to {+ALLOWED_HOSTS+}."),
-    ("marshmallow", "marshmallow.exceptions.{+ValidationError+}: {'{+active+}': ['{+Not a valid boolean.+}']} data={'name': '{%name%}', 'active': '{%first%}'}"),
-    ("sqlalchemy", """sqlalchemy.exc.{+IntegrityError+}: (psycopg2.errors.{+UniqueViolation+}) {+duplicate key value violates unique constraint "users_email_key"+}
+    (
+        "marshmallow",
+        "marshmallow.exceptions.{+ValidationError+}: {'{+active+}': ['{+Not a valid boolean.+}']} data={'name': '{%name%}', 'active': '{%first%}'}",
+    ),
+    (
+        "sqlalchemy",
+        """sqlalchemy.exc.{+IntegrityError+}: (psycopg2.errors.{+UniqueViolation+}) {+duplicate key value violates unique constraint "users_email_key"+}
 DETAIL:  Key ({+email+})=({%email%}) already exists.
 
 [SQL: {+INSERT INTO users (email, full_name, note) VALUES+} (%(email)s, %(full_name)s, %(note)s) RETURNING users.id]
 [parameters: {'email': '{%email%}', 'full_name': '{%name%}', 'note': "{%note%}"}]
-(Background on this error at: {+https://sqlalche.me/e/20/gkpj+})"""),
-    ("sqlalchemy.notnull", """(psycopg2.errors.{+NotNullViolation+}) {+null value in column "due_date" of relation "clinical_notes" violates not-null constraint+}
-DETAIL:  Failing row contains ({%mrn%}, {%name%}, {%note%}, null, {%birth%})."""),
-    ("sqlalchemy.echo", "INFO {+sqlalchemy.engine.Engine+} [generated in 0.00021s] ('{%name%}', '{%email%}', datetime.date(1984, 3, 17))"),
-    ("sqlalchemy.echo_dict", "2026-01-12 10:11:12,345 INFO {+sqlalchemy.engine.Engine+} [cached since 3.2s ago] {'name_1': '{%name%}', 'ssn': '{%ssn%}'}"),
-    ("asyncpg", "asyncpg.exceptions.{+ForeignKeyViolationError+}: {+insert or update on table \"notes\" violates foreign key constraint \"notes_client_id_fkey\"+} DETAIL:  Key ({+client_id+})=({%uuid%}) is not present in table \"{+clients+}\"."),
-    ("traceback.value", """Traceback (most recent call last):
+(Background on this error at: {+https://sqlalche.me/e/20/gkpj+})""",
+    ),
+    (
+        "sqlalchemy.notnull",
+        """(psycopg2.errors.{+NotNullViolation+}) {+null value in column "due_date" of relation "clinical_notes" violates not-null constraint+}
+DETAIL:  Failing row contains ({%mrn%}, {%name%}, {%note%}, null, {%birth%}).""",
+    ),
+    (
+        "sqlalchemy.echo",
+        "INFO {+sqlalchemy.engine.Engine+} [generated in 0.00021s] ('{%name%}', '{%email%}', datetime.date(1984, 3, 17))",
+    ),
+    (
+        "sqlalchemy.echo_dict",
+        "2026-01-12 10:11:12,345 INFO {+sqlalchemy.engine.Engine+} [cached since 3.2s ago] {'name_1': '{%name%}', 'ssn': '{%ssn%}'}",
+    ),
+    (
+        "asyncpg",
+        'asyncpg.exceptions.{+ForeignKeyViolationError+}: {+insert or update on table "notes" violates foreign key constraint "notes_client_id_fkey"+} DETAIL:  Key ({+client_id+})=({%uuid%}) is not present in table "{+clients+}".',
+    ),
+    (
+        "traceback.value",
+        """Traceback (most recent call last):
   File "{+/app/notes/views.py+}", line {+42+}, in {+create+}
     born = datetime.strptime(raw, FORMAT)
-{+ValueError+}: time data '{%birth%}' does not match format '%Y-%m-%d'"""),
-    ("traceback.int", """  File "{+/usr/lib/python3.11/uuid.py+}", line {+177+}, in __init__
-{+ValueError+}: invalid literal for int() with base 10: '{%login%}'"""),
-    ("traceback.locals", """│ {+email+} = '{%email%}' │
+{+ValueError+}: time data '{%birth%}' does not match format '%Y-%m-%d'""",
+    ),
+    (
+        "traceback.int",
+        """  File "{+/usr/lib/python3.11/uuid.py+}", line {+177+}, in __init__
+{+ValueError+}: invalid literal for int() with base 10: '{%login%}'""",
+    ),
+    (
+        "traceback.locals",
+        """│ {+email+} = '{%email%}' │
 │ {+payload+} = {'first_name': '{%first%}', 'ssn': '{%ssn%}'} │
-│ {+token+} = '{%secret%}' │"""),
+│ {+token+} = '{%secret%}' │""",
+    ),
     ("django.email_error", "{+SMTPRecipientsRefused+}: {'{%email%}': (550, b'5.1.1 mailbox unavailable')}"),
     # Rails, Java, .NET, Go, PHP, Elixir
-    ("rails.parameters", """Started POST "{+/clients+}" for {%ip%} at 2026-01-12 10:11:12 +0000
+    (
+        "rails.parameters",
+        """Started POST "{+/clients+}" for {%ip%} at 2026-01-12 10:11:12 +0000
 Processing by {+ClientsController#create+} as JSON
   Parameters: {"client"=>{"first_name"=>"{%first%}", "email"=>"{%email%}", "password"=>"[FILTERED]", "dob"=>"{%birth%}"}}
-{+Completed 422 Unprocessable Entity+} in 12ms"""),
-    ("rails.parameters.new", "  Parameters: {\"note\" => {\"body\" => \"{%note%}\", \"client\" => {\"name\" => \"{%name%}\"}}, \"authenticity_token\" => \"{%secret%}\"}"),
-    ("rails.sql", "  {+User Create (0.6ms)+}  {+INSERT INTO \"users\" (\"email\", \"name\") VALUES ($1, $2) RETURNING \"id\"+}  [[\"email\", \"{%email%}\"], [\"name\", \"{%name%}\"]]"),
-    ("rails.pg", "{+PG::UniqueViolation+}: ERROR:  {+duplicate key value violates unique constraint \"index_users_on_email\"+} DETAIL:  Key ({+email+})=({%email%}) already exists."),
-    ("rails.unpermitted", "{+Unpermitted parameter: :role+}. Context: { controller: {+UsersController+}, action: update, request: #<ActionDispatch::Request PUT \"http://app.example.internal/users/{%mrn%}?token={%secret%}\" for {%ip%}>, params: {\"name\"=>\"{%name%}\"} }"),
-    ("spring.rejected", "WARN 1 --- [nio-8080-exec-3] .w.s.m.s.{+DefaultHandlerExceptionResolver+} : Resolved [org.springframework.web.bind.{+MethodArgumentNotValidException+}: Validation failed for argument [0] in public x: [{+Field error in object 'client' on field 'email'+}: rejected value [{%login%}]; codes [Email.client.email,Email]; arguments [x]; default message [{+must be a well-formed email address+}]] ]"),
-    ("spring.unreadable", "{+HttpMessageNotReadableException+}: JSON parse error: Cannot deserialize value of type `{+java.time.LocalDate+}` from String \"{%dob%}\": Failed to deserialize"),
+{+Completed 422 Unprocessable Entity+} in 12ms""",
+    ),
+    (
+        "rails.parameters.new",
+        '  Parameters: {"note" => {"body" => "{%note%}", "client" => {"name" => "{%name%}"}}, "authenticity_token" => "{%secret%}"}',
+    ),
+    (
+        "rails.sql",
+        '  {+User Create (0.6ms)+}  {+INSERT INTO "users" ("email", "name") VALUES ($1, $2) RETURNING "id"+}  [["email", "{%email%}"], ["name", "{%name%}"]]',
+    ),
+    (
+        "rails.pg",
+        '{+PG::UniqueViolation+}: ERROR:  {+duplicate key value violates unique constraint "index_users_on_email"+} DETAIL:  Key ({+email+})=({%email%}) already exists.',
+    ),
+    (
+        "rails.unpermitted",
+        '{+Unpermitted parameter: :role+}. Context: { controller: {+UsersController+}, action: update, request: #<ActionDispatch::Request PUT "http://app.example.internal/users/{%mrn%}?token={%secret%}" for {%ip%}>, params: {"name"=>"{%name%}"} }',
+    ),
+    (
+        "spring.rejected",
+        "WARN 1 --- [nio-8080-exec-3] .w.s.m.s.{+DefaultHandlerExceptionResolver+} : Resolved [org.springframework.web.bind.{+MethodArgumentNotValidException+}: Validation failed for argument [0] in public x: [{+Field error in object 'client' on field 'email'+}: rejected value [{%login%}]; codes [Email.client.email,Email]; arguments [x]; default message [{+must be a well-formed email address+}]] ]",
+    ),
+    (
+        "spring.unreadable",
+        '{+HttpMessageNotReadableException+}: JSON parse error: Cannot deserialize value of type `{+java.time.LocalDate+}` from String "{%dob%}": Failed to deserialize',
+    ),
     ("hibernate.binding", "TRACE 1 --- [main] org.hibernate.orm.jdbc.bind : {+binding parameter (2:VARCHAR)+} <- [{%name%}]"),
     ("hibernate.binding.old", "o.h.type.descriptor.sql.BasicBinder : {+binding parameter [1] as [VARCHAR]+} - [{%email%}]"),
-    ("java.psql", "org.postgresql.util.{+PSQLException+}: ERROR: {+null value in column \"name\" of relation \"client\" violates not-null constraint+}   Detail: Failing row contains ({%mrn%}, null, {%email%}, {%address%})."),
-    ("java.constraint", "ConstraintViolationImpl{interpolatedMessage='{+must be a well-formed email address+}', propertyPath={+email+}, rootBeanClass=class {+com.example.Client+}, messageTemplate='{jakarta.validation.constraints.Email.message}', invalidValue='{%login%}'}"),
-    ("java.batch", "java.sql.{+BatchUpdateException+}: Batch entry 0 insert into client (email, name) values ('{%email%}', '{%name%}') was aborted: ERROR: {+duplicate key value violates unique constraint \"client_email_key\"+}"),
-    ("java.mysql", "com.mysql.cj.jdbc.exceptions.{+MysqlDataTruncation+}: Data truncation: {+Incorrect date value+}: '{%dob%}' for column '{+date_of_birth+}' at row 1"),
-    ("ef.parameters", "{+Failed executing DbCommand (12ms)+} [Parameters=[@p0='{%name%}' (Nullable = false) (Size = 4000), @p1='{%birth%}'], CommandType='Text', CommandTimeout='30'] {+INSERT INTO \"Clients\" (\"Name\")+}"),
-    ("npgsql", "{+Npgsql.PostgresException (0x80004005): 23505: duplicate key value violates unique constraint \"IX_Clients_Email\"+}  DETAIL: Key (\"{+Email+}\")=({%email%}) already exists."),
-    ("fluent", "FluentValidation.{+ValidationException+}: Validation failed:  -- {+Email+}: '{%login%}' is not a valid email address. {+Severity: Error+}"),
+    (
+        "java.psql",
+        'org.postgresql.util.{+PSQLException+}: ERROR: {+null value in column "name" of relation "client" violates not-null constraint+}   Detail: Failing row contains ({%mrn%}, null, {%email%}, {%address%}).',
+    ),
+    (
+        "java.constraint",
+        "ConstraintViolationImpl{interpolatedMessage='{+must be a well-formed email address+}', propertyPath={+email+}, rootBeanClass=class {+com.example.Client+}, messageTemplate='{jakarta.validation.constraints.Email.message}', invalidValue='{%login%}'}",
+    ),
+    (
+        "java.batch",
+        "java.sql.{+BatchUpdateException+}: Batch entry 0 insert into client (email, name) values ('{%email%}', '{%name%}') was aborted: ERROR: {+duplicate key value violates unique constraint \"client_email_key\"+}",
+    ),
+    (
+        "java.mysql",
+        "com.mysql.cj.jdbc.exceptions.{+MysqlDataTruncation+}: Data truncation: {+Incorrect date value+}: '{%dob%}' for column '{+date_of_birth+}' at row 1",
+    ),
+    (
+        "ef.parameters",
+        "{+Failed executing DbCommand (12ms)+} [Parameters=[@p0='{%name%}' (Nullable = false) (Size = 4000), @p1='{%birth%}'], CommandType='Text', CommandTimeout='30'] {+INSERT INTO \"Clients\" (\"Name\")+}",
+    ),
+    (
+        "npgsql",
+        '{+Npgsql.PostgresException (0x80004005): 23505: duplicate key value violates unique constraint "IX_Clients_Email"+}  DETAIL: Key ("{+Email+}")=({%email%}) already exists.',
+    ),
+    (
+        "fluent",
+        "FluentValidation.{+ValidationException+}: Validation failed:  -- {+Email+}: '{%login%}' is not a valid email address. {+Severity: Error+}",
+    ),
     ("aspnet.model", "The value '{%dob%}' is not valid for {+BirthDate+}."),
-    ("mssql.truncate", "{+String or binary data would be truncated in table 'ehr.dbo.Notes', column 'Title'+}. Truncated value: '{%note%}'."),
-    ("mssql.duplicate", "{+Violation of UNIQUE KEY constraint 'UQ_Users_Email'+}. Cannot insert duplicate key in object '{+dbo.Users+}'. The duplicate key value is ({%email%})."),
+    (
+        "mssql.truncate",
+        "{+String or binary data would be truncated in table 'ehr.dbo.Notes', column 'Title'+}. Truncated value: '{%note%}'.",
+    ),
+    (
+        "mssql.duplicate",
+        "{+Violation of UNIQUE KEY constraint 'UQ_Users_Email'+}. Cannot insert duplicate key in object '{+dbo.Users+}'. The duplicate key value is ({%email%}).",
+    ),
     ("go.mysql", "{+Error 1062 (23000)+}: Duplicate entry '{%email%}' for key '{+users.email+}'"),
-    ("go.gorm", "2026/01/12 10:11:12 /app/repo/{+client.go:42+} {+duplicate key value violates unique constraint \"clients_email_key\"+} (SQLSTATE {+23505+}) [1.204ms] [rows:0] {+INSERT INTO \"clients\"+} (\"email\",\"full_name\") VALUES ('{%email%}','{%name%}')"),
+    (
+        "go.gorm",
+        '2026/01/12 10:11:12 /app/repo/{+client.go:42+} {+duplicate key value violates unique constraint "clients_email_key"+} (SQLSTATE {+23505+}) [1.204ms] [rows:0] {+INSERT INTO "clients"+} ("email","full_name") VALUES (\'{%email%}\',\'{%name%}\')',
+    ),
     ("go.validator", "Key: 'Client.Email' Error:{+Field validation for 'Email' failed on the 'email' tag+} value={%email%}"),
-    ("go.time", "{+parsing time+} \"{%birth%}T25:00\" as \"2006-01-02T15:04:05Z07:00\": {+hour out of range+}"),
-    ("go.pgx", "{+ERROR: duplicate key value violates unique constraint \"clients_pkey\" (SQLSTATE 23505)+} detail=\"Key (id)=({%uuid%}) already exists.\""),
-    ("laravel", "SQLSTATE[{+23000+}]: {+Integrity constraint violation: 1062+} Duplicate entry '{%email%}' for key '{+users_email_unique+}' (Connection: mysql, SQL: {+insert into `users`+} (`name`, `email`) values ({%name%}, {%email%}))"),
-    ("laravel.context", "[2026-01-12 10:11:12] {+production.ERROR+}: {+Undefined index: plan+} {\"userId\":{%mrn%},\"email\":\"{%email%}\",\"exception\":\"[object] ({+ErrorException+}(code: 0)\"}"),
+    ("go.time", '{+parsing time+} "{%birth%}T25:00" as "2006-01-02T15:04:05Z07:00": {+hour out of range+}'),
+    (
+        "go.pgx",
+        '{+ERROR: duplicate key value violates unique constraint "clients_pkey" (SQLSTATE 23505)+} detail="Key (id)=({%uuid%}) already exists."',
+    ),
+    (
+        "laravel",
+        "SQLSTATE[{+23000+}]: {+Integrity constraint violation: 1062+} Duplicate entry '{%email%}' for key '{+users_email_unique+}' (Connection: mysql, SQL: {+insert into `users`+} (`name`, `email`) values ({%name%}, {%email%}))",
+    ),
+    (
+        "laravel.context",
+        '[2026-01-12 10:11:12] {+production.ERROR+}: {+Undefined index: plan+} {"userId":{%mrn%},"email":"{%email%}","exception":"[object] ({+ErrorException+}(code: 0)"}',
+    ),
     ("mysql.string", "ERROR {+1366 (HY000)+}: {+Incorrect string value+}: '{%name%}' for column '{+full_name+}' at row 1"),
-    ("ecto", "** ({+Ecto.ConstraintError+}) #Ecto.Changeset<action: :insert, changes: %{email: \"{%email%}\", name: \"{%name%}\"}, errors: [{+due_date+}: {\"{+can't be blank+}\", [validation: :required]}], data: #{+Ehr.Note+}<>, valid?: false>"),
-    ("ecto.debug", "QUERY ERROR db=2.1ms {+INSERT INTO \"notes\" (\"body\",\"client\") VALUES ($1,$2)+} [\"{%note%}\", \"{%name%}\"]"),
+    (
+        "ecto",
+        '** ({+Ecto.ConstraintError+}) #Ecto.Changeset<action: :insert, changes: %{email: "{%email%}", name: "{%name%}"}, errors: [{+due_date+}: {"{+can\'t be blank+}", [validation: :required]}], data: #{+Ehr.Note+}<>, valid?: false>',
+    ),
+    ("ecto.debug", 'QUERY ERROR db=2.1ms {+INSERT INTO "notes" ("body","client") VALUES ($1,$2)+} ["{%note%}", "{%name%}"]'),
     # databases' own logs and Node drivers
-    ("pg.server", """2026-01-12 10:11:12.081 UTC [67] ERROR:  {+null value in column "due_date" of relation "notes" violates not-null constraint+}
+    (
+        "pg.server",
+        """2026-01-12 10:11:12.081 UTC [67] ERROR:  {+null value in column "due_date" of relation "notes" violates not-null constraint+}
 2026-01-12 10:11:12.081 UTC [67] DETAIL:  Failing row contains ({%uuid%}, {%name%}, null, {%note%}).
-2026-01-12 10:11:12.081 UTC [67] STATEMENT:  {+INSERT INTO notes (id, client, body)+} VALUES ('{%uuid%}', '{%name%}', '{%note%}')"""),
+2026-01-12 10:11:12.081 UTC [67] STATEMENT:  {+INSERT INTO notes (id, client, body)+} VALUES ('{%uuid%}', '{%name%}', '{%note%}')""",
+    ),
     ("pg.parameters", "2026-01-12 10:11:12.081 UTC [67] DETAIL:  parameters: $1 = '{%email%}', $2 = '{%name%}', $3 = NULL"),
     ("pg.parameters.context", "CONTEXT:  {+unnamed portal with parameters+}: $1 = '{%name%}', $2 = '{%birth%}'"),
-    ("pg.syntax", "error: {+invalid input syntax for type uuid+}: \"{%login%}\""),
-    ("pg.enum", "error: {+invalid input value for enum note_status+}: \"{%first%}\""),
-    ("pg.date", "ERROR:  {+date/time field value out of range+}: \"{%dob%}\" at character 42"),
-    ("pg.copy", "CONTEXT:  {+COPY clients, line 3, column email+}: \"{%email%}\""),
-    ("pg.duration", "LOG:  {+duration: 1204.331 ms+}  statement: {+UPDATE clients SET+} phone = '{%phone%}', note = '{%note%}' WHERE id = {%mrn%}"),
+    ("pg.syntax", 'error: {+invalid input syntax for type uuid+}: "{%login%}"'),
+    ("pg.enum", 'error: {+invalid input value for enum note_status+}: "{%first%}"'),
+    ("pg.date", 'ERROR:  {+date/time field value out of range+}: "{%dob%}" at character 42'),
+    ("pg.copy", 'CONTEXT:  {+COPY clients, line 3, column email+}: "{%email%}"'),
+    (
+        "pg.duration",
+        "LOG:  {+duration: 1204.331 ms+}  statement: {+UPDATE clients SET+} phone = '{%phone%}', note = '{%note%}' WHERE id = {%mrn%}",
+    ),
     ("pg.connection", "LOG:  {+connection received+}: host={%ip%} port=51234"),
-    ("pg.exclusion", "DETAIL:  Key (client_id, during)=({%mrn%}, [\"2026-01-12 10:00:00\",\"2026-01-12 11:00:00\")) {+conflicts with existing key+} (client_id, during)=({%mrn%}, [\"2026-01-12 10:30:00\",\"2026-01-12 11:30:00\"))."),
-    ("node.pg", """error: {+duplicate key value violates unique constraint "users_email_key"+}
+    (
+        "pg.exclusion",
+        'DETAIL:  Key (client_id, during)=({%mrn%}, ["2026-01-12 10:00:00","2026-01-12 11:00:00")) {+conflicts with existing key+} (client_id, during)=({%mrn%}, ["2026-01-12 10:30:00","2026-01-12 11:30:00")).',
+    ),
+    (
+        "node.pg",
+        """error: {+duplicate key value violates unique constraint "users_email_key"+}
     at Parser.parseErrorMessage (/app/node_modules/{+pg-protocol/dist/parser.js:285:98+}) {
   length: 231,
   severity: '{+ERROR+}',
@@ -491,15 +670,21 @@ Processing by {+ClientsController#create+} as JSON
   file: '{+nbtinsert.c+}',
   line: '{+666+}',
   routine: '{+_bt_check_unique+}'
-}"""),
-    ("typeorm", """{+QueryFailedError+}: {+null value in column "dueDate" of relation "note" violates not-null constraint+}
+}""",
+    ),
+    (
+        "typeorm",
+        """{+QueryFailedError+}: {+null value in column "dueDate" of relation "note" violates not-null constraint+}
   query: '{+INSERT INTO "note"("body", "client") VALUES ($1, $2)+}',
   parameters: [ '{%note%}', '{%name%}' ],
   driverError: error: x {
     detail: 'Failing row contains ({%mrn%}, {%note%}, {%name%}, null).',
-    column: '{+dueDate+}'"""),
-    ("typeorm.log", "{+query failed+}: {+INSERT INTO \"client\"(\"email\") VALUES ($1)+} -- PARAMETERS: [\"{%email%}\",\"{%name%}\"]"),
-    ("sequelize", """{+SequelizeUniqueConstraintError+}: {+Validation error+}
+    column: '{+dueDate+}'""",
+    ),
+    ("typeorm.log", '{+query failed+}: {+INSERT INTO "client"("email") VALUES ($1)+} -- PARAMETERS: ["{%email%}","{%name%}"]'),
+    (
+        "sequelize",
+        """{+SequelizeUniqueConstraintError+}: {+Validation error+}
   errors: [
     ValidationErrorItem {
       message: '{+email must be unique+}',
@@ -510,42 +695,93 @@ Processing by {+ClientsController#create+} as JSON
     }
   ],
   sql: '{+INSERT INTO "Users"+} ("name","email") VALUES ($1,$2)',
-  parameters: [ '{%name%}', '{%email%}' ]"""),
-    ("sequelize.echo", "Executing (default): {+INSERT INTO \"Users\" (\"name\",\"email\")+} VALUES ('{%name%}','{%email%}') RETURNING \"id\";"),
-    ("knex", "error: {+insert into \"clients\" (\"email\", \"name\")+} values ('{%email%}', '{%name%}') - {+null value in column \"due_date\" violates not-null constraint+}"),
-    ("drizzle", """{+DrizzleQueryError+}: Failed query: {+insert into "clients" ("email", "name") values ($1, $2)+}
-params: {%email%},{%name%}"""),
-    ("sqlite", "{+UNIQUE constraint failed: clients.email+} [SQL: {+INSERT INTO clients (email) VALUES (?)+}] [parameters: ('{%email%}',)]"),
-    ("redis", "ReplyError: {+WRONGTYPE Operation against a key holding the wrong kind of value+} command: { name: '{+hget+}', args: [ 'session:{%secret%}', '{%email%}' ] }"),
+  parameters: [ '{%name%}', '{%email%}' ]""",
+    ),
+    (
+        "sequelize.echo",
+        'Executing (default): {+INSERT INTO "Users" ("name","email")+} VALUES (\'{%name%}\',\'{%email%}\') RETURNING "id";',
+    ),
+    (
+        "knex",
+        'error: {+insert into "clients" ("email", "name")+} values (\'{%email%}\', \'{%name%}\') - {+null value in column "due_date" violates not-null constraint+}',
+    ),
+    (
+        "drizzle",
+        """{+DrizzleQueryError+}: Failed query: {+insert into "clients" ("email", "name") values ($1, $2)+}
+params: {%email%},{%name%}""",
+    ),
+    (
+        "sqlite",
+        "{+UNIQUE constraint failed: clients.email+} [SQL: {+INSERT INTO clients (email) VALUES (?)+}] [parameters: ('{%email%}',)]",
+    ),
+    (
+        "redis",
+        "ReplyError: {+WRONGTYPE Operation against a key holding the wrong kind of value+} command: { name: '{+hget+}', args: [ 'session:{%secret%}', '{%email%}' ] }",
+    ),
     # bodies, GraphQL, queues
-    ("body_parser", """{+SyntaxError: Expected property name or '}' in JSON at position 1+}
+    (
+        "body_parser",
+        """{+SyntaxError: Expected property name or '}' in JSON at position 1+}
     at JSON.parse (<anonymous>) {
   expose: true,
   {+statusCode: 400+},
   {+status: 400+},
   body: '{name: "{%name%}", ssn: "{%ssn%}"}',
   type: '{+entity.parse.failed+}'
-}"""),
-    ("json.snippet", "{+SyntaxError+}: Unexpected token 'x', ..\"email\":\"{%email%}\" x\"... {+is not valid JSON+}"),
-    ("graphql.variable", "{+Variable \"$input\" got invalid value+} { firstName: \"{%first%}\", note: \"{%note%}\" }; {+Field \"dueDate\" of required type \"DateTime!\" was not provided.+}"),
-    ("graphql.at", "Variable \"{+$input+}\" got invalid value \"{%name%}\" at \"{+input.email+}\"; {+Expected type \"EmailAddress\"+}."),
-    ("request.body", "{+POST /api/v1/clinical-notes+} {+400+} body: {\"clientName\":\"{%name%}\",\"sessionNotes\":\"{%note%}\",\"dob\":\"{%birth%}\"}"),
-    ("inspect.body", "[CreateNote] {+validation failed+} { body: { clientName: '{%name%}', plan: '{%note%}' }, params: { id: '{%uuid%}' }, user: { id: '{%uuid%}', email: '{%email%}', role: '{+THERAPIST+}' } }"),
-    ("python.body", "{+Invalid payload+} for {+/api/notes+}: {'client': {'first_name': '{%first%}', 'last_name': '{%first%}', 'phone': '{%phone%}'}, 'text': '{%note%}'}"),
-    ("sqs", "{+processing message failed+} Body={\"patientId\":\"{%uuid%}\",\"patientName\":\"{%name%}\"} {+ApproximateReceiveCount=3+}"),
+}""",
+    ),
+    ("json.snippet", '{+SyntaxError+}: Unexpected token \'x\', .."email":"{%email%}" x"... {+is not valid JSON+}'),
+    (
+        "graphql.variable",
+        '{+Variable "$input" got invalid value+} { firstName: "{%first%}", note: "{%note%}" }; {+Field "dueDate" of required type "DateTime!" was not provided.+}',
+    ),
+    ("graphql.at", 'Variable "{+$input+}" got invalid value "{%name%}" at "{+input.email+}"; {+Expected type "EmailAddress"+}.'),
+    (
+        "request.body",
+        '{+POST /api/v1/clinical-notes+} {+400+} body: {"clientName":"{%name%}","sessionNotes":"{%note%}","dob":"{%birth%}"}',
+    ),
+    (
+        "inspect.body",
+        "[CreateNote] {+validation failed+} { body: { clientName: '{%name%}', plan: '{%note%}' }, params: { id: '{%uuid%}' }, user: { id: '{%uuid%}', email: '{%email%}', role: '{+THERAPIST+}' } }",
+    ),
+    (
+        "python.body",
+        "{+Invalid payload+} for {+/api/notes+}: {'client': {'first_name': '{%first%}', 'last_name': '{%first%}', 'phone': '{%phone%}'}, 'text': '{%note%}'}",
+    ),
+    ("sqs", '{+processing message failed+} Body={"patientId":"{%uuid%}","patientName":"{%name%}"} {+ApproximateReceiveCount=3+}'),
     # HTTP
-    ("combined", "{%ip%} - {%login%} [12/Jan/2026:10:11:12 +0000] \"{+POST /api/v1/clients+}?email={%qemail%}&token={%secret%} {+HTTP/1.1\" 400 29+} \"https://app.example.internal/clients?q={%first%}\" \"Mozilla/5.0\""),
-    ("combined.path", "{%ip%} - - [12/Jan/2026:10:11:12 +0000] \"{+GET /patients/+}{%mrn%}{+/notes HTTP/1.1\" 404 153+} \"-\" \"curl/8.5\""),
-    ("combined.v6", "{%ip6%} - - [12/Jan/2026:10:11:12 +0000] \"{+GET /api/v1/sessions HTTP/1.1\" 401 12+} \"-\" \"node\""),
+    (
+        "combined",
+        '{%ip%} - {%login%} [12/Jan/2026:10:11:12 +0000] "{+POST /api/v1/clients+}?email={%qemail%}&token={%secret%} {+HTTP/1.1" 400 29+} "https://app.example.internal/clients?q={%first%}" "Mozilla/5.0"',
+    ),
+    (
+        "combined.path",
+        '{%ip%} - - [12/Jan/2026:10:11:12 +0000] "{+GET /patients/+}{%mrn%}{+/notes HTTP/1.1" 404 153+} "-" "curl/8.5"',
+    ),
+    ("combined.v6", '{%ip6%} - - [12/Jan/2026:10:11:12 +0000] "{+GET /api/v1/sessions HTTP/1.1" 401 12+} "-" "node"'),
     ("morgan.dev", "{+PATCH /api/v1/clients/+}{%uuid%}{+ 400+} 12.854 ms - 29"),
     ("morgan.email", "{+GET /api/users/+}{%email%} {+404+} 2.1 ms - 9"),
     ("morgan.qemail", "{+GET /api/users/+}{%qemail%}{+/reset 404+} 2.1 ms - 9"),
     ("morgan.token", "{+POST /auth/reset-password/+}{%secret%} {+400+} 12 ms - 29"),
-    ("uvicorn", "INFO:     {%ip%}:55394 - \"{+GET /clients+}?first_name={%first%}&dob={%birth%} {+HTTP/1.1\" 422 Unprocessable Entity+}"),
-    ("nginx.error", "2026/01/12 10:11:12 [error] 31#31: *7 {+connect() failed (111: Connection refused) while connecting to upstream+}, client: {%ip%}, server: _, request: \"{+GET /notes+}?client={%first%} HTTP/1.1\", upstream: \"{+http://10.0.1.7:3000/notes+}?client={%first%}\", host: \"app.example.internal\", referrer: \"https://app.example.internal/c?email={%qemail%}\""),
-    ("alb", "https 2026-01-12T10:11:12.000000Z app/prod/50dc6c495c0c9188 {%ip%}:2817 10.0.0.1:3000 0.086 0.048 0.037 {+400 400+} 0 57 \"{+GET https://app.example.internal:443/clients+}?ssn={%ssn%} HTTP/1.1\" \"curl/8.5\""),
-    ("requests.url", "requests.exceptions.{+HTTPError: 400 Client Error: Bad Request for url: https://api.example.internal/v1/charge+}?api_key={%secret%}&card={%card%}"),
-    ("axios", """{+AxiosError: Request failed with status code 400+} {
+    (
+        "uvicorn",
+        'INFO:     {%ip%}:55394 - "{+GET /clients+}?first_name={%first%}&dob={%birth%} {+HTTP/1.1" 422 Unprocessable Entity+}',
+    ),
+    (
+        "nginx.error",
+        '2026/01/12 10:11:12 [error] 31#31: *7 {+connect() failed (111: Connection refused) while connecting to upstream+}, client: {%ip%}, server: _, request: "{+GET /notes+}?client={%first%} HTTP/1.1", upstream: "{+http://10.0.1.7:3000/notes+}?client={%first%}", host: "app.example.internal", referrer: "https://app.example.internal/c?email={%qemail%}"',
+    ),
+    (
+        "alb",
+        'https 2026-01-12T10:11:12.000000Z app/prod/50dc6c495c0c9188 {%ip%}:2817 10.0.0.1:3000 0.086 0.048 0.037 {+400 400+} 0 57 "{+GET https://app.example.internal:443/clients+}?ssn={%ssn%} HTTP/1.1" "curl/8.5"',
+    ),
+    (
+        "requests.url",
+        "requests.exceptions.{+HTTPError: 400 Client Error: Bad Request for url: https://api.example.internal/v1/charge+}?api_key={%secret%}&card={%card%}",
+    ),
+    (
+        "axios",
+        """{+AxiosError: Request failed with status code 400+} {
   code: '{+ERR_BAD_REQUEST+}',
   config: {
     headers: {
@@ -557,43 +793,80 @@ params: {%email%},{%name%}"""),
     url: '{+https://api.example.internal/v1/claims+}?member={%mrn%}',
     method: '{+post+}',
     data: '{"memberName":"{%name%}","dob":"{%birth%}"}'
-  }"""),
+  }""",
+    ),
     ("curl.headers", "> {+Authorization+}: Basic {%basic%}"),
     ("set_cookie", "response headers {+set-cookie+}: connect.sid=s%3A{%secret%}; Path=/; HttpOnly"),
     ("cookie.header", "cookie: _session_id={%secret%}; remember_token={%secret%}"),
-    ("forwarded", "at=warning {+code=H27+} desc=\"{+Client Request Interrupted+}\" {+method=POST path=\"/notes\"+} host=app.example.internal fwd=\"{%ip%}\" dyno=web.1 {+status=499+} bytes="),
-    ("lograge", "{+method=POST path=/clients format=json controller=ClientsController action=create status=422+} duration=28.40 params={\"client\"=>{\"name\"=>\"{%name%}\",\"email\"=>\"{%email%}\"}}"),
-    ("gin", "[GIN] 2026/01/12 - 10:31:45 | {+404+} |   89.2µs | {%ip%} | {+GET+}      \"{+/clients/lookup+}?phone={%phone%}\""),
-    ("signed_url", "fetching {+https://bucket.s3.us-east-1.amazonaws.com/reports/a.pdf+}?X-Amz-Credential={%awsid%}%2F20260112&X-Amz-Signature={%hex%}"),
-    ("nest.exception", "[Nest] 1  - 01/12/2026, 10:11:12 AM   {+ERROR [ExceptionsHandler] Cannot read properties of undefined (reading 'id')+} user={%email%}"),
+    (
+        "forwarded",
+        'at=warning {+code=H27+} desc="{+Client Request Interrupted+}" {+method=POST path="/notes"+} host=app.example.internal fwd="{%ip%}" dyno=web.1 {+status=499+} bytes=',
+    ),
+    (
+        "lograge",
+        '{+method=POST path=/clients format=json controller=ClientsController action=create status=422+} duration=28.40 params={"client"=>{"name"=>"{%name%}","email"=>"{%email%}"}}',
+    ),
+    ("gin", '[GIN] 2026/01/12 - 10:31:45 | {+404+} |   89.2µs | {%ip%} | {+GET+}      "{+/clients/lookup+}?phone={%phone%}"'),
+    (
+        "signed_url",
+        "fetching {+https://bucket.s3.us-east-1.amazonaws.com/reports/a.pdf+}?X-Amz-Credential={%awsid%}%2F20260112&X-Amz-Signature={%hex%}",
+    ),
+    (
+        "nest.exception",
+        "[Nest] 1  - 01/12/2026, 10:11:12 AM   {+ERROR [ExceptionsHandler] Cannot read properties of undefined (reading 'id')+} user={%email%}",
+    ),
     # connection strings and secrets
-    ("dsn.pg", "{+could not connect+} to postgresql://{%login%}:{%urlpassword%}@{+db.example.internal:5432/ehr+}?sslmode=require&password={%urlpassword%}"),
-    ("dsn.mongo", "{+MongoServerSelectionError+}: mongodb+srv://{%login%}:{%urlpassword%}@{+cluster0.example.net+}/ehr {+connection timed out+}"),
+    (
+        "dsn.pg",
+        "{+could not connect+} to postgresql://{%login%}:{%urlpassword%}@{+db.example.internal:5432/ehr+}?sslmode=require&password={%urlpassword%}",
+    ),
+    (
+        "dsn.mongo",
+        "{+MongoServerSelectionError+}: mongodb+srv://{%login%}:{%urlpassword%}@{+cluster0.example.net+}/ehr {+connection timed out+}",
+    ),
     ("dsn.redis", "{+[ioredis] Unhandled error event+}: redis://:{%urlpassword%}@{+cache.example.internal:6379+}/0"),
     ("dsn.at", "{+invalid URI+} mysql://{%login%}:{%password%}@{+db.example.internal:3306/ehr+}"),
-    ("dsn.jdbc", "HikariPool-1 - {+Exception during pool initialization+} jdbc:postgresql://{+db.example.internal:5432/ehr+}?user={%login%}&password={%urlpassword%}"),
-    ("dsn.libpq", "{+connection failed+}: host={+db.example.internal+} port=5432 dbname={+ehr+} user={%login%} password={%password%} sslmode=require"),
-    ("dsn.ado", "{+Login failed+}. Server={+sql.example.internal+};Database={+Ehr+};User Id={%login%};Password={%password%};Encrypt=true"),
-    ("dsn.sqlalchemy", "sqlalchemy.exc.{+ArgumentError+}: Could not parse rfc1738 URL from string 'postgresql+psycopg2://{%login%}:{%urlpassword%}@{+db.example.internal+}:54x2/ehr'"),
-    ("env.dump", """{+DATABASE_URL+}=postgres://{%login%}:{%urlpassword%}@{+db.example.internal+}:5432/ehr
+    (
+        "dsn.jdbc",
+        "HikariPool-1 - {+Exception during pool initialization+} jdbc:postgresql://{+db.example.internal:5432/ehr+}?user={%login%}&password={%urlpassword%}",
+    ),
+    (
+        "dsn.libpq",
+        "{+connection failed+}: host={+db.example.internal+} port=5432 dbname={+ehr+} user={%login%} password={%password%} sslmode=require",
+    ),
+    (
+        "dsn.ado",
+        "{+Login failed+}. Server={+sql.example.internal+};Database={+Ehr+};User Id={%login%};Password={%password%};Encrypt=true",
+    ),
+    (
+        "dsn.sqlalchemy",
+        "sqlalchemy.exc.{+ArgumentError+}: Could not parse rfc1738 URL from string 'postgresql+psycopg2://{%login%}:{%urlpassword%}@{+db.example.internal+}:54x2/ehr'",
+    ),
+    (
+        "env.dump",
+        """{+DATABASE_URL+}=postgres://{%login%}:{%urlpassword%}@{+db.example.internal+}:5432/ehr
 {+JWT_SECRET+}={%secret%}
 {+AWS_ACCESS_KEY_ID+}={%awsid%}
 {+AWS_SECRET_ACCESS_KEY+}={%awssecret%}
 {+STRIPE_API_KEY+}=sk_live_{%secret%}
 {+PGPASSWORD+}={%password%}
-{+NODE_ENV+}={+production+}"""),
+{+NODE_ENV+}={+production+}""",
+    ),
     ("aws.key", "{+InvalidAccessKeyId+}: The AWS Access Key Id you provided does not exist in our records. {%awsid%}"),
     ("aws.config", "aws_access_key_id = {%awsid%} aws_secret_access_key = {%awssecret%} {+region = us-east-1+}"),
     ("jwt.message", "{+JsonWebTokenError: invalid signature+} token {%jwt%}"),
     ("jwt.query", "{+GET /ws+}?access_token={%jwt%} {+401+}"),
     ("bearer", "{+401 Unauthorized+} Authorization: Bearer {%jwt%}"),
     ("bearer.opaque", "upstream said {+invalid_token+} for Bearer {%secret%}"),
-    ("pem", """{+error:0909006C:PEM routines:get_name:no start line+}
+    (
+        "pem",
+        """{+error:0909006C:PEM routines:get_name:no start line+}
 -----BEGIN PRIVATE KEY-----
 {%pem%}
 {%pem%}
------END PRIVATE KEY-----"""),
-    ("pem.escaped", "{+invalid key+} \"-----BEGIN RSA PRIVATE KEY-----\\n{%pem%}\\n{%pem%}\\n-----END RSA PRIVATE KEY-----\\n\""),
+-----END PRIVATE KEY-----""",
+    ),
+    ("pem.escaped", '{+invalid key+} "-----BEGIN RSA PRIVATE KEY-----\\n{%pem%}\\n{%pem%}\\n-----END RSA PRIVATE KEY-----\\n"'),
     ("github", "{+remote: Invalid username or password+} https://x-access-token:ghp_{%secret%}@github.com/example/ehr.git"),
     ("slack", "{+invalid_auth+} xoxb-2847561029-{%secret%}"),
     ("session.hex", "{+session not found+} sid={%hex%}"),
@@ -617,12 +890,29 @@ params: {%email%},{%name%}"""),
     ("sentence.oid", "{+Document not found+} {%oid%}"),
     ("sentence.member", "{+claim rejected+} member id {%mrn%}, patient_id={%mrn%}, {+code CO-16+}"),
     # key=value, inspect and logfmt of the application's own
-    ("logfmt", "{+level=error msg=\"save failed\" method=POST path=/api/notes status=400+} user_email={%email%} patient_name=\"{%name%}\" note=\"{%note%}\""),
-    ("logfmt.ids", "{+level=warn msg=\"not allowed\" status=403+} user_id={%uuid%} client_ip={%ip%} session_id={%secret%} {+request_method=GET+}"),
-    ("structlog.console", "2026-01-12T10:11:12.345678Z [{+error+}    ] {+note_save_failed+}               {+code=23502 column=due_date+} email={%email%} full_name='{%name%}' dob={%birth%}"),
-    ("winston.printf", "2026-01-12 10:11:12 [{+error+}]: {+Validation failed+} {\"patientName\":\"{%name%}\",\"{+field+}\":\"{+dueDate+}\",\"address\":\"{%address%}\"}"),
-    ("bunyan.pretty", "[2026-01-12T10:11:12.345Z] {+ERROR+}: ehr/1 on ip-10-0-1-7: {+save failed+} (patientName=\"{%name%}\", email={%email%})"),
-    ("inspect.multi", """{+Error saving client+} {
+    (
+        "logfmt",
+        '{+level=error msg="save failed" method=POST path=/api/notes status=400+} user_email={%email%} patient_name="{%name%}" note="{%note%}"',
+    ),
+    (
+        "logfmt.ids",
+        '{+level=warn msg="not allowed" status=403+} user_id={%uuid%} client_ip={%ip%} session_id={%secret%} {+request_method=GET+}',
+    ),
+    (
+        "structlog.console",
+        "2026-01-12T10:11:12.345678Z [{+error+}    ] {+note_save_failed+}               {+code=23502 column=due_date+} email={%email%} full_name='{%name%}' dob={%birth%}",
+    ),
+    (
+        "winston.printf",
+        '2026-01-12 10:11:12 [{+error+}]: {+Validation failed+} {"patientName":"{%name%}","{+field+}":"{+dueDate+}","address":"{%address%}"}',
+    ),
+    (
+        "bunyan.pretty",
+        '[2026-01-12T10:11:12.345Z] {+ERROR+}: ehr/1 on ip-10-0-1-7: {+save failed+} (patientName="{%name%}", email={%email%})',
+    ),
+    (
+        "inspect.multi",
+        """{+Error saving client+} {
   {+code+}: '{+P2002+}',
   {+clientVersion+}: '{+6.19.0+}',
   meta: { {+modelName+}: '{+Client+}', {+target+}: [ '{+email+}' ] },
@@ -632,54 +922,175 @@ params: {%email%},{%name%}"""),
   insuranceId: '{%mrn%}',
   emergencyContact: { name: '{%name%}', phone: '{%phone%}' },
   diagnosis: '{%note%}'
-}"""),
-    ("kotlin.tostring", "{+IllegalStateException+}: {+cannot save+} Client(id={%mrn%}, firstName={%first%}, lastName={%first%}, email={%email%}, birthDate={%birth%})"),
+}""",
+    ),
+    (
+        "kotlin.tostring",
+        "{+IllegalStateException+}: {+cannot save+} Client(id={%mrn%}, firstName={%first%}, lastName={%first%}, email={%email%}, birthDate={%birth%})",
+    ),
     ("java.tostring", "{+cannot merge+} Patient{id={%mrn%}, name='{%name%}', ssn='{%ssn%}', phone='{%phone%}'}"),
-    ("ruby.inspect", "{+NoMethodError+}: {+undefined method `due_date' for+} #<Client id: {%mrn%}, first_name: \"{%first%}\", email: \"{%email%}\", dob: \"{%birth%}\">"),
+    (
+        "ruby.inspect",
+        '{+NoMethodError+}: {+undefined method `due_date\' for+} #<Client id: {%mrn%}, first_name: "{%first%}", email: "{%email%}", dob: "{%birth%}">',
+    ),
     ("go.struct", "{+save failed+} client={ID:{%mrn%} Name:{%first%} Email:{%email%} Phone:{%phone%}}"),
-    ("python.repr", "{+cannot save+} Client(id={%mrn%}, first_name='{%first%}', email='{%email%}', dob=datetime.date(1971, 2, 3))"),
+    (
+        "python.repr",
+        "{+cannot save+} Client(id={%mrn%}, first_name='{%first%}', email='{%email%}', dob=datetime.date(1971, 2, 3))",
+    ),
     ("python.namespace", "{+ValidationError+} for user <User: {%email%}> on field '{+due_date+}'"),
-    ("migration.ctx", "{+Migration name: 20251119024521_make_draft_fields_nullable+} {+Database error code: 23502+} run by {%email%}"),
-    ("task.arn", "{+Stopped reason: Essential container in task exited+} started by {%email%} {+task-definition/ehr-backend:50+}"),
+    (
+        "migration.ctx",
+        "{+Migration name: 20251119024521_make_draft_fields_nullable+} {+Database error code: 23502+} run by {%email%}",
+    ),
+    (
+        "task.arn",
+        "{+Stopped reason: Essential container in task exited+} started by {%email%} {+task-definition/ehr-backend:50+}",
+    ),
 )
 
 _JSON: tuple[tuple[str, str], ...] = (
-    ("pino.err", '{"level":{+50+},"time":1795378332009,"pid":7,"hostname":"ip-10-0-1-55.ec2.internal","err":{"type":"{+PrismaClientKnownRequestError+}","message":"{+Unique constraint failed on the fields: (`email`)+}","code":"{+P2002+}","meta":{"modelName":"{+Client+}","target":["{+email+}"]}},"userEmail":"{%email%}","clientName":"{%name%}","msg":"{+create client failed+}"}'),
-    ("pino.http", '{"level":40,"time":1795378332009,"req":{"id":"{%uuid%}","method":"{+POST+}","url":"{+/api/v1/clients+}?email={%qemail%}","headers":{"authorization":"Bearer {%jwt%}","cookie":"sid={%secret%}","x-forwarded-for":"{%ip%}","user-agent":"node"},"remoteAddress":"{%ip%}","remotePort":35706},"res":{"statusCode":{+400+}},"responseTime":5,"msg":"{+request completed+}"}'),
-    ("pino.body", '{"level":50,"time":1795378332009,"req":{"method":"{+POST+}","url":"{+/api/v1/clinical-notes+}","body":{"clientName":"{%name%}","sessionNotes":"{%note%}","dueDate":null}},"err":{"type":"{+ZodError+}","issues":[{"code":"{+invalid_type+}","expected":"{+string+}","received":"null","path":["{+dueDate+}"],"message":"{+Expected string, received null+}"}]},"msg":"{+request errored+}"}'),
-    ("pino.prisma", '{"level":50,"time":1795378332009,"err":{"type":"{+PrismaClientValidationError+}","message":"\\n{+Invalid `prisma.clinicalNote.create()` invocation+}:\\n\\n{\\n  data: {\\n    clientName: \\"{%name%}\\",\\n    sessionNotes: \\"{%note%}\\",\\n    ssn: \\"{%ssn%}\\",\\n+   dueDate: DateTime\\n  }\\n}\\n\\n{+Argument `dueDate` is missing.+}"},"msg":"{+save failed+}"}'),
-    ("pino.pg", '{"level":50,"time":1795378332009,"err":{"type":"DatabaseError","message":"{+null value in column \\"due_date\\" of relation \\"notes\\" violates not-null constraint+}","length":412,"severity":"{+ERROR+}","code":"{+23502+}","detail":"Failing row contains ({%uuid%}, {%name%}, {%note%}, null).","schema":"{+public+}","table":"{+notes+}","column":"{+due_date+}","routine":"{+ExecConstraints+}"},"msg":"x"}'),
-    ("winston.meta", '{"level":"{+error+}","message":"{+Validation failed for clinical note+}","timestamp":"2026-01-12 10:11:12","errors":[{"path":"{+sessionDate+}","message":"{+Required+}"}],"body":{"clientName":"{%name%}","subjective":"{%note%}","phone":"{%phone%}"},"userId":"{%uuid%}"}'),
-    ("winston.unknown", '{"custom1":"{%name%}","level":"{+warn+}","message":"{+Draft rejected+}","summary":"{%note%}","whatever":{"deep":["{%first%}","{%address%}"]},"{+statusCode+}":{+400+}}'),
-    ("bunyan", '{"name":"ehr-api","hostname":"ip-10-0-1-7","pid":1,"level":50,"err":{"name":"{+SequelizeUniqueConstraintError+}","message":"{+Validation error+}","fields":{"email":"{%email%}"},"sql":"{+INSERT INTO \\"Users\\"+} (\\"email\\") VALUES (\'{%email%}\')"},"msg":"{+signup failed+}","time":"2026-01-12T10:11:12.345Z","v":0}'),
-    ("structlog", '{"event":"{+note_save_failed+}","level":"{+error+}","timestamp":"2026-01-12T10:11:12.345678Z","user":"{%email%}","patient":{"first_name":"{%first%}","mrn":"{%mrn%}","dob":"{%birth%}"},"exception":"Traceback (most recent call last):\\n  File \\"{+/app/notes.py+}\\", line {+42+}, in create\\nsqlalchemy.exc.{+IntegrityError+}: (psycopg2.errors.{+UniqueViolation+}) x\\nDETAIL:  Key ({+email+})=({%email%}) already exists.\\n[parameters: {\'name\': \'{%name%}\'}]"}'),
-    ("structlog.dict", '{"event":"{+unhandled+}","level":"error","exception":[{"exc_type":"{+ValueError+}","exc_value":"time data \'{%birth%}\' does not match format","frames":[{"filename":"{+/app/a.py+}","lineno":{+7+},"name":"{+parse+}","locals":{"raw":"\'{%birth%}\'","patient":"<Patient {%name%}>"}}]}]}'),
-    ("python.json", '{"asctime":"2026-01-12 10:11:12,345","name":"{+django.request+}","levelname":"{+WARNING+}","message":"{+Bad Request: /api/clients/+}","status_code":{+400+},"request":"<WSGIRequest: POST \'/api/clients/?email={%qemail%}\'>","user":"{%name%}"}'),
-    ("fastapi.422", '{"detail":[{"type":"{+missing+}","loc":["body","{+sessionDate+}"],"msg":"{+Field required+}","input":{"clientName":"{%name%}","ssn":"{%ssn%}"}},{"type":"{+string_type+}","loc":["body","participants",0,"{+role+}"],"msg":"{+Input should be a valid string+}","input":{%mrn%}}]}'),
-    ("express_validator", '{"errors":[{"type":"field","value":"{%login%}","msg":"{+Invalid value+}","path":"{+email+}","location":"{+body+}"}]}'),
-    ("celebrate", '{"statusCode":{+400+},"error":"{+Bad Request+}","message":"{+Validation failed+}","validation":{"body":{"source":"body","keys":["{+status+}"],"message":"{+\\"status\\" must be one of [A, B]+}"}},"_original":{"status":"{%name%}"}}'),
-    ("nest", '{"level":"{+error+}","context":"{+ExceptionsHandler+}","message":"{+Bad Request Exception+}","response":{"statusCode":{+400+},"message":["{+email must be an email+}"],"error":"{+Bad Request+}"},"request":{"body":{"email":"{%login%}","fullName":"{%name%}"},"ip":"{%ip%}"}}'),
-    ("zod.v4.json", '{"name":"{+ZodError+}","message":"[\\n  {\\n    \\"code\\": \\"{+invalid_type+}\\",\\n    \\"input\\": \\"{%name%}\\",\\n    \\"path\\": [\\n      \\"{+sessionDate+}\\"\\n    ],\\n    \\"message\\": \\"{+Invalid input: expected date, received string+}\\"\\n  }\\n]"}'),
-    ("aspnet", '{"type":"https://tools.ietf.org/html/rfc9110#section-15.5.1","title":"{+One or more validation errors occurred.+}","status":{+400+},"errors":{"{+BirthDate+}":["The value \'{%dob%}\' is not valid for {+BirthDate+}."]},"traceId":"00-{%hex%}-01"}'),
-    ("serilog", '{"@t":"2026-01-12T10:11:12.3456789Z","@mt":"{+Failed to save {Patient}+}","@l":"{+Error+}","Patient":"{%name%}","RequestPath":"{+/api/patients+}","StatusCode":{+500+},"ConnectionString":"Server={+sql.example.internal+};Database=Ehr;User Id={%login%};Password={%password%}"}'),
-    ("slog", '{"time":"2026-01-12T10:11:12.345Z","level":"{+ERROR+}","msg":"{+insert failed+}","err":"ERROR: {+duplicate key value violates unique constraint \\"clients_email_key\\" (SQLSTATE 23505)+}","email":"{%email%}","remote_addr":"{%ip%}:51234","args":["{%name%}","{%birth%}"]}'),
-    ("zap", '{"level":"{+error+}","ts":1693840791.75,"logger":"http.log.access","msg":"{+handled request+}","request":{"remote_ip":"{%ip%}","client_ip":"{%ip%}","method":"{+POST+}","host":"app.example.internal","uri":"{+/clients+}?token={%secret%}","headers":{"Cookie":["sid={%secret%}"],"Authorization":["Basic {%basic%}"]}},"user_id":"{%login%}","status":{+401+}}'),
-    ("traefik", '{"ClientAddr":"{%ip%}:51234","ClientHost":"{%ip%}","ClientUsername":"{%login%}","DownstreamStatus":{+400+},"OriginStatus":{+400+},"RequestMethod":"{+POST+}","RequestPath":"{+/clients+}?email={%qemail%}","level":"info","msg":""}'),
-    ("apigateway", '{"requestId":"{%uuid%}","ip":"{%ip%}","caller":"-","user":"{%login%}","httpMethod":"{+POST+}","resourcePath":"{+/clients/{id}+}","path":"{+/clients/+}{%mrn%}","status":"{+400+}","protocol":"HTTP/1.1"}'),
-    ("envoy", '{"method":"{+GET+}","path":"{+/notes+}?q={%first%}","response_code":"{+404+}","x_forwarded_for":"{%ip%}","user_agent":"curl","authority":"app.example.internal","request_id":"{%uuid%}"}'),
-    ("graphql", '{"level":"error","msg":"{+GraphQL error+}","operationName":"{+CreateClient+}","variables":{"input":{"firstName":"{%first%}","email":"{%email%}","notes":"{%note%}"}},"errors":[{"message":"{+Field \\"dueDate\\" of required type was not provided.+}","path":["{+createClient+}"],"extensions":{"code":"{+BAD_USER_INPUT+}"}}]}'),
-    ("sqs.json", '{"level":"error","msg":"{+consumer failed+}","messageId":"{%uuid%}","Body":"{\\"patientName\\":\\"{%name%}\\",\\"dob\\":\\"{%birth%}\\"}","queue":"ehr-events"}'),
-    ("otel", '{"resourceLogs":[{"resource":{"attributes":[{"key":"service.name","value":{"stringValue":"{+ehr-api+}"}},{"key":"enduser.id","value":{"stringValue":"{%email%}"}}]},"scopeLogs":[{"logRecords":[{"severityText":"{+ERROR+}","body":{"stringValue":"{+insert failed+}"},"attributes":[{"key":"client.address","value":{"stringValue":"{%ip%}"}},{"key":"patient.name","value":{"stringValue":"{%name%}"}}]}]}]}]}'),
-    ("gelf", '{"version":"1.1","host":"ip-10-0-1-7","short_message":"{+save failed+}","level":3,"_user_name":"{%name%}","_note":"{%note%}","_status":{+500+}}'),
-    ("audit", '{"level":"info","message":"{+audit+}","action":"{+client.update+}","actor":{"name":"{%name%}","email":"{%email%}"},"before":{"phone":"{%phone%}"},"after":{"phone":"{%phone%}","address":"{%address%}","insurance":"{%mrn%}"}}'),
-    ("payment", '{"level":"error","msg":"{+charge failed+}","type":"{+StripeCardError+}","code":"{+card_declined+}","card":{"number":"{%card%}","cvc":"{%otp%}"},"iban":"{%iban%}","statusCode":{+402+}}'),
-    ("numbers", '{"level":"error","msg":"{+lookup failed+}","mrn":{%mrn%},"ssn":"{%ssn%}","phone":"{%phone%}","patientId":{%mrn%},"status":{+404+},"duration_ms":{+12+}}'),
-    ("config", '{"level":"info","msg":"{+config loaded+}","config":{"databaseUrl":"postgresql://{%login%}:{%urlpassword%}@{+db.example.internal:5432/ehr+}","jwtSecret":"{%secret%}","awsAccessKeyId":"{%awsid%}","smtp":{"user":"{%email%}","pass":"{%password%}"},"port":{+3000+}}}'),
-    ("nested.json", '{"level":"error","message":"{\\"firstName\\":\\"{%first%}\\",\\"{+code+}\\":\\"{+P2011+}\\",\\"note\\":\\"{%note%}\\"}"}'),
+    (
+        "pino.err",
+        '{"level":{+50+},"time":1795378332009,"pid":7,"hostname":"ip-10-0-1-55.ec2.internal","err":{"type":"{+PrismaClientKnownRequestError+}","message":"{+Unique constraint failed on the fields: (`email`)+}","code":"{+P2002+}","meta":{"modelName":"{+Client+}","target":["{+email+}"]}},"userEmail":"{%email%}","clientName":"{%name%}","msg":"{+create client failed+}"}',
+    ),
+    (
+        "pino.http",
+        '{"level":40,"time":1795378332009,"req":{"id":"{%uuid%}","method":"{+POST+}","url":"{+/api/v1/clients+}?email={%qemail%}","headers":{"authorization":"Bearer {%jwt%}","cookie":"sid={%secret%}","x-forwarded-for":"{%ip%}","user-agent":"node"},"remoteAddress":"{%ip%}","remotePort":35706},"res":{"statusCode":{+400+}},"responseTime":5,"msg":"{+request completed+}"}',
+    ),
+    (
+        "pino.body",
+        '{"level":50,"time":1795378332009,"req":{"method":"{+POST+}","url":"{+/api/v1/clinical-notes+}","body":{"clientName":"{%name%}","sessionNotes":"{%note%}","dueDate":null}},"err":{"type":"{+ZodError+}","issues":[{"code":"{+invalid_type+}","expected":"{+string+}","received":"null","path":["{+dueDate+}"],"message":"{+Expected string, received null+}"}]},"msg":"{+request errored+}"}',
+    ),
+    (
+        "pino.prisma",
+        '{"level":50,"time":1795378332009,"err":{"type":"{+PrismaClientValidationError+}","message":"\\n{+Invalid `prisma.clinicalNote.create()` invocation+}:\\n\\n{\\n  data: {\\n    clientName: \\"{%name%}\\",\\n    sessionNotes: \\"{%note%}\\",\\n    ssn: \\"{%ssn%}\\",\\n+   dueDate: DateTime\\n  }\\n}\\n\\n{+Argument `dueDate` is missing.+}"},"msg":"{+save failed+}"}',
+    ),
+    (
+        "pino.pg",
+        '{"level":50,"time":1795378332009,"err":{"type":"DatabaseError","message":"{+null value in column \\"due_date\\" of relation \\"notes\\" violates not-null constraint+}","length":412,"severity":"{+ERROR+}","code":"{+23502+}","detail":"Failing row contains ({%uuid%}, {%name%}, {%note%}, null).","schema":"{+public+}","table":"{+notes+}","column":"{+due_date+}","routine":"{+ExecConstraints+}"},"msg":"x"}',
+    ),
+    (
+        "winston.meta",
+        '{"level":"{+error+}","message":"{+Validation failed for clinical note+}","timestamp":"2026-01-12 10:11:12","errors":[{"path":"{+sessionDate+}","message":"{+Required+}"}],"body":{"clientName":"{%name%}","subjective":"{%note%}","phone":"{%phone%}"},"userId":"{%uuid%}"}',
+    ),
+    (
+        "winston.unknown",
+        '{"custom1":"{%name%}","level":"{+warn+}","message":"{+Draft rejected+}","summary":"{%note%}","whatever":{"deep":["{%first%}","{%address%}"]},"{+statusCode+}":{+400+}}',
+    ),
+    (
+        "bunyan",
+        '{"name":"ehr-api","hostname":"ip-10-0-1-7","pid":1,"level":50,"err":{"name":"{+SequelizeUniqueConstraintError+}","message":"{+Validation error+}","fields":{"email":"{%email%}"},"sql":"{+INSERT INTO \\"Users\\"+} (\\"email\\") VALUES (\'{%email%}\')"},"msg":"{+signup failed+}","time":"2026-01-12T10:11:12.345Z","v":0}',
+    ),
+    (
+        "structlog",
+        '{"event":"{+note_save_failed+}","level":"{+error+}","timestamp":"2026-01-12T10:11:12.345678Z","user":"{%email%}","patient":{"first_name":"{%first%}","mrn":"{%mrn%}","dob":"{%birth%}"},"exception":"Traceback (most recent call last):\\n  File \\"{+/app/notes.py+}\\", line {+42+}, in create\\nsqlalchemy.exc.{+IntegrityError+}: (psycopg2.errors.{+UniqueViolation+}) x\\nDETAIL:  Key ({+email+})=({%email%}) already exists.\\n[parameters: {\'name\': \'{%name%}\'}]"}',
+    ),
+    (
+        "structlog.dict",
+        '{"event":"{+unhandled+}","level":"error","exception":[{"exc_type":"{+ValueError+}","exc_value":"time data \'{%birth%}\' does not match format","frames":[{"filename":"{+/app/a.py+}","lineno":{+7+},"name":"{+parse+}","locals":{"raw":"\'{%birth%}\'","patient":"<Patient {%name%}>"}}]}]}',
+    ),
+    (
+        "python.json",
+        '{"asctime":"2026-01-12 10:11:12,345","name":"{+django.request+}","levelname":"{+WARNING+}","message":"{+Bad Request: /api/clients/+}","status_code":{+400+},"request":"<WSGIRequest: POST \'/api/clients/?email={%qemail%}\'>","user":"{%name%}"}',
+    ),
+    (
+        "fastapi.422",
+        '{"detail":[{"type":"{+missing+}","loc":["body","{+sessionDate+}"],"msg":"{+Field required+}","input":{"clientName":"{%name%}","ssn":"{%ssn%}"}},{"type":"{+string_type+}","loc":["body","participants",0,"{+role+}"],"msg":"{+Input should be a valid string+}","input":{%mrn%}}]}',
+    ),
+    (
+        "express_validator",
+        '{"errors":[{"type":"field","value":"{%login%}","msg":"{+Invalid value+}","path":"{+email+}","location":"{+body+}"}]}',
+    ),
+    (
+        "celebrate",
+        '{"statusCode":{+400+},"error":"{+Bad Request+}","message":"{+Validation failed+}","validation":{"body":{"source":"body","keys":["{+status+}"],"message":"{+\\"status\\" must be one of [A, B]+}"}},"_original":{"status":"{%name%}"}}',
+    ),
+    (
+        "nest",
+        '{"level":"{+error+}","context":"{+ExceptionsHandler+}","message":"{+Bad Request Exception+}","response":{"statusCode":{+400+},"message":["{+email must be an email+}"],"error":"{+Bad Request+}"},"request":{"body":{"email":"{%login%}","fullName":"{%name%}"},"ip":"{%ip%}"}}',
+    ),
+    (
+        "zod.v4.json",
+        '{"name":"{+ZodError+}","message":"[\\n  {\\n    \\"code\\": \\"{+invalid_type+}\\",\\n    \\"input\\": \\"{%name%}\\",\\n    \\"path\\": [\\n      \\"{+sessionDate+}\\"\\n    ],\\n    \\"message\\": \\"{+Invalid input: expected date, received string+}\\"\\n  }\\n]"}',
+    ),
+    (
+        "aspnet",
+        '{"type":"https://tools.ietf.org/html/rfc9110#section-15.5.1","title":"{+One or more validation errors occurred.+}","status":{+400+},"errors":{"{+BirthDate+}":["The value \'{%dob%}\' is not valid for {+BirthDate+}."]},"traceId":"00-{%hex%}-01"}',
+    ),
+    (
+        "serilog",
+        '{"@t":"2026-01-12T10:11:12.3456789Z","@mt":"{+Failed to save {Patient}+}","@l":"{+Error+}","Patient":"{%name%}","RequestPath":"{+/api/patients+}","StatusCode":{+500+},"ConnectionString":"Server={+sql.example.internal+};Database=Ehr;User Id={%login%};Password={%password%}"}',
+    ),
+    (
+        "slog",
+        '{"time":"2026-01-12T10:11:12.345Z","level":"{+ERROR+}","msg":"{+insert failed+}","err":"ERROR: {+duplicate key value violates unique constraint \\"clients_email_key\\" (SQLSTATE 23505)+}","email":"{%email%}","remote_addr":"{%ip%}:51234","args":["{%name%}","{%birth%}"]}',
+    ),
+    (
+        "zap",
+        '{"level":"{+error+}","ts":1693840791.75,"logger":"http.log.access","msg":"{+handled request+}","request":{"remote_ip":"{%ip%}","client_ip":"{%ip%}","method":"{+POST+}","host":"app.example.internal","uri":"{+/clients+}?token={%secret%}","headers":{"Cookie":["sid={%secret%}"],"Authorization":["Basic {%basic%}"]}},"user_id":"{%login%}","status":{+401+}}',
+    ),
+    (
+        "traefik",
+        '{"ClientAddr":"{%ip%}:51234","ClientHost":"{%ip%}","ClientUsername":"{%login%}","DownstreamStatus":{+400+},"OriginStatus":{+400+},"RequestMethod":"{+POST+}","RequestPath":"{+/clients+}?email={%qemail%}","level":"info","msg":""}',
+    ),
+    (
+        "apigateway",
+        '{"requestId":"{%uuid%}","ip":"{%ip%}","caller":"-","user":"{%login%}","httpMethod":"{+POST+}","resourcePath":"{+/clients/{id}+}","path":"{+/clients/+}{%mrn%}","status":"{+400+}","protocol":"HTTP/1.1"}',
+    ),
+    (
+        "envoy",
+        '{"method":"{+GET+}","path":"{+/notes+}?q={%first%}","response_code":"{+404+}","x_forwarded_for":"{%ip%}","user_agent":"curl","authority":"app.example.internal","request_id":"{%uuid%}"}',
+    ),
+    (
+        "graphql",
+        '{"level":"error","msg":"{+GraphQL error+}","operationName":"{+CreateClient+}","variables":{"input":{"firstName":"{%first%}","email":"{%email%}","notes":"{%note%}"}},"errors":[{"message":"{+Field \\"dueDate\\" of required type was not provided.+}","path":["{+createClient+}"],"extensions":{"code":"{+BAD_USER_INPUT+}"}}]}',
+    ),
+    (
+        "sqs.json",
+        '{"level":"error","msg":"{+consumer failed+}","messageId":"{%uuid%}","Body":"{\\"patientName\\":\\"{%name%}\\",\\"dob\\":\\"{%birth%}\\"}","queue":"ehr-events"}',
+    ),
+    (
+        "otel",
+        '{"resourceLogs":[{"resource":{"attributes":[{"key":"service.name","value":{"stringValue":"{+ehr-api+}"}},{"key":"enduser.id","value":{"stringValue":"{%email%}"}}]},"scopeLogs":[{"logRecords":[{"severityText":"{+ERROR+}","body":{"stringValue":"{+insert failed+}"},"attributes":[{"key":"client.address","value":{"stringValue":"{%ip%}"}},{"key":"patient.name","value":{"stringValue":"{%name%}"}}]}]}]}]}',
+    ),
+    (
+        "gelf",
+        '{"version":"1.1","host":"ip-10-0-1-7","short_message":"{+save failed+}","level":3,"_user_name":"{%name%}","_note":"{%note%}","_status":{+500+}}',
+    ),
+    (
+        "audit",
+        '{"level":"info","message":"{+audit+}","action":"{+client.update+}","actor":{"name":"{%name%}","email":"{%email%}"},"before":{"phone":"{%phone%}"},"after":{"phone":"{%phone%}","address":"{%address%}","insurance":"{%mrn%}"}}',
+    ),
+    (
+        "payment",
+        '{"level":"error","msg":"{+charge failed+}","type":"{+StripeCardError+}","code":"{+card_declined+}","card":{"number":"{%card%}","cvc":"{%otp%}"},"iban":"{%iban%}","statusCode":{+402+}}',
+    ),
+    (
+        "numbers",
+        '{"level":"error","msg":"{+lookup failed+}","mrn":{%mrn%},"ssn":"{%ssn%}","phone":"{%phone%}","patientId":{%mrn%},"status":{+404+},"duration_ms":{+12+}}',
+    ),
+    (
+        "config",
+        '{"level":"info","msg":"{+config loaded+}","config":{"databaseUrl":"postgresql://{%login%}:{%urlpassword%}@{+db.example.internal:5432/ehr+}","jwtSecret":"{%secret%}","awsAccessKeyId":"{%awsid%}","smtp":{"user":"{%email%}","pass":"{%password%}"},"port":{+3000+}}}',
+    ),
+    (
+        "nested.json",
+        '{"level":"error","message":"{\\"firstName\\":\\"{%first%}\\",\\"{+code+}\\":\\"{+P2011+}\\",\\"note\\":\\"{%note%}\\"}"}',
+    ),
     ("array.args", '{"level":"error","message":"{+save failed+}","splat":["{%name%}",{"email":"{%email%}"}],"0":"{%first%}"}'),
-    ("sentry", '{"level":"error","logger":"sentry","message":"{+capture+}","user":{"id":"{%uuid%}","username":"{%login%}","ip_address":"{%ip%}"},"extra":{"form":{"ssn":"{%ssn%}","history":"{%note%}"}},"release":"{+ehr@2.4.1+}"}'),
-    ("cut", '{"level":"error","message":"{+save failed+}","body":{"clientName":"{%name%}","notes":"{%note%}","phone":"{%phone%}","plan":"continue {%note%}'),
-    ("cut.mid", '{"level":50,"err":{"type":"{+PrismaClientValidationError+}","message":"{+Invalid `prisma.note.create()` invocation+}:\\n{\\n  data: {\\n    clientName: \\"{%name%}\\",\\n    text: \\"{%note%}'),
+    (
+        "sentry",
+        '{"level":"error","logger":"sentry","message":"{+capture+}","user":{"id":"{%uuid%}","username":"{%login%}","ip_address":"{%ip%}"},"extra":{"form":{"ssn":"{%ssn%}","history":"{%note%}"}},"release":"{+ehr@2.4.1+}"}',
+    ),
+    (
+        "cut",
+        '{"level":"error","message":"{+save failed+}","body":{"clientName":"{%name%}","notes":"{%note%}","phone":"{%phone%}","plan":"continue {%note%}',
+    ),
+    (
+        "cut.mid",
+        '{"level":50,"err":{"type":"{+PrismaClientValidationError+}","message":"{+Invalid `prisma.note.create()` invocation+}:\\n{\\n  data: {\\n    clientName: \\"{%name%}\\",\\n    text: \\"{%note%}',
+    ),
 )
 
 _FREE_TEXT: tuple[tuple[str, str], ...] = (
