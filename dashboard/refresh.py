@@ -7,7 +7,7 @@ effect at the next report of progress: what was read until then stays (slices ar
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
@@ -33,6 +33,7 @@ class Progress:
     step: str = ""
     error: str | None = None
     hint: str | None = None
+    told: tuple[str, ...] = ()  # what the last reading did, in lines of plain text
     ended: int = 0  # how many readings ended so far
 
 
@@ -77,10 +78,10 @@ class Refresh:
         try:
             workspace = open_workspace()
             try:
-                workspace.collect(self._report)
+                report = workspace.collect(self._report)
             finally:
                 workspace.close()
-            self._end()
+            self._end(told=told(report))
         except _CancelledError:
             self._end(cancelled=True)
         except errors.TriageError as error:
@@ -102,3 +103,15 @@ class Refresh:
         with self._lock:
             last = self._progress
             self._progress = Progress(running=False, done=last.done, total=last.total, ended=last.ended + 1, **how)
+
+
+def told(report: object) -> tuple[str, ...]:
+    """A CollectReport in lines: how much was read, the AWS calls it took where it names them, and its notices."""
+    events, streams, unchanged = (getattr(report, name, 0) for name in ("events", "streams", "unchanged"))
+    calls: Mapping[str, int] = getattr(report, "calls", None) or {}
+    lines = [
+        f"{events:,} events of {streams} streams were read" + (f"; {unchanged} sources had not changed" if unchanged else "")
+    ]
+    if calls:
+        lines.append("AWS calls: " + ", ".join(f"{name} {count:,}" for name, count in sorted(calls.items())))
+    return (*lines, *getattr(report, "notices", ()))

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
-from dashboard import tables, words
+from dashboard import tables
 from dashboard.views import blocks
 from dashboard.views.frame import Frame
 from parsers import Confidence
@@ -27,6 +27,7 @@ def page(frame: Frame) -> None:
         return
     for line in summary(rows, frame):
         blocks.plain(line)
+    _last_reading(frame)
     listing = tables.sources(rows, frame.names(), frame.zone)
     blocks.table(frame, listing, key="sources", alt="Log streams with coverage and attribution")
     blocks.download(listing, "sources")
@@ -46,6 +47,12 @@ def summary(rows: list[SourceRow], frame: Frame) -> list[str]:
     ]
 
 
+def _last_reading(frame: Frame) -> None:
+    """What this server's last reading did and could not do. The terminal's own readings tell it there."""
+    for line in frame.refresh.progress.told if frame.refresh else ():
+        blocks.plain(f"last Refresh: {line}")
+
+
 def _unexplained(frame: Frame) -> None:
     groups = frame.unexplained()
     st.markdown("#### Unexplained: reads like an error, no rule took it")
@@ -55,8 +62,3 @@ def _unexplained(frame: Frame) -> None:
     listing = tables.unexplained(groups, frame.zone)
     blocks.table(frame, listing, key="unexplained", alt="Unexplained records, grouped")
     blocks.download(listing, "unexplained")
-
-
-def stale(last_ms: int | None, now_ms: int) -> str:
-    """`12 s ago`: how old the last reading is."""
-    return "never" if last_ms is None else f"{words.gap(now_ms - last_ms) or '0 s'} ago"

@@ -1,6 +1,7 @@
 """Refreshing: one at a time, with progress, a cancel, and an end in words."""
 
 import threading
+from types import SimpleNamespace
 
 from dashboard.refresh import Refresh
 from parsers import errors
@@ -22,6 +23,7 @@ class Reading:
                 assert self.wait.wait(10)
             if self.error:
                 raise self.error
+        return SimpleNamespace(events=1200, streams=3, unchanged=0, calls={"FilterLogEvents": 7}, notices=("one gap",))
 
     def close(self):
         self.closed = True
@@ -36,6 +38,7 @@ def test_a_reading_ends_and_closes_its_workspace():
 
     assert (refresh.progress.running, refresh.progress.ended, refresh.progress.done) == (False, 1, 3)
     assert reading.closed
+    assert refresh.progress.told == ("1,200 events of 3 streams were read", "AWS calls: FilterLogEvents 7", "one gap")
 
 
 def test_there_is_one_reading_at_a_time():
