@@ -13,6 +13,7 @@ from parsers.literals import Bare
 MAX_CHARS = 16_384
 MAX_FIELDS = 50
 MAX_NODES = 4_000
+MAX_DEPTH = 16
 FOREIGN_KEYS = frozenset("req request headers config query params body data input response".split())
 """Keys under which a record holds what came in or another program's words: no issues of ours are looked for there."""
 
@@ -34,9 +35,26 @@ EXTRACTORS: dict[str, Extractor] = {}
 
 
 def extractor(function: Extractor) -> Extractor:
-    """Registers a function under its own name: a rule names it in `extract = ["its_name"]`."""
-    EXTRACTORS[function.__name__] = function
-    return function
+    """Registers a function under its own name: a rule names it in `extract = ["its_name"]`. It sees at most MAX_NODES of a record."""
+
+    def read(text: str, fields: Mapping[str, Any] | None) -> Extracted:
+        return function(text[:MAX_CHARS], None if fields is None else _pruned(fields, [MAX_NODES], [MAX_CHARS]))
+
+    EXTRACTORS[function.__name__] = read
+    return read
+
+
+def _pruned(value: Any, nodes: list[int], chars: list[int], depth: int = 0) -> Any:
+    """A copy that holds no more than so many nodes and characters, whatever somebody logged."""
+    nodes[0] -= 1
+    if isinstance(value, str):
+        chars[0] -= len(value)
+        return value if chars[0] >= 0 else value[:200]
+    if depth > MAX_DEPTH or not isinstance(value, Mapping | list):
+        return None if isinstance(value, Mapping | list) else value
+    if isinstance(value, list):
+        return [_pruned(inner, nodes, chars, depth + 1) for inner in value if nodes[0] > 0]
+    return {key: _pruned(inner, nodes, chars, depth + 1) for key, inner in value.items() if nodes[0] > 0}
 
 
 def text_extractor(function: Callable[[str], Extracted]) -> Extractor:
