@@ -42,6 +42,7 @@ _RESULTS = frozenset(
     )
 )  # fmt: skip
 _LATE = frozenset((MarkKind.FAILED, MarkKind.NEVER_RAN, MarkKind.EXIT, MarkKind.CONTINUING, MarkKind.LOCKED))
+_BEFORE_A_RESULT = frozenset((MarkKind.BEGIN, MarkKind.FOUND, MarkKind.APPLYING))
 _ENDS = frozenset((MarkKind.EXIT, MarkKind.CONTINUING, MarkKind.READY, MarkKind.TERMINATED, MarkKind.CRASHED))
 _PLAIN_FAILURES = frozenset((Category.DATABASE, Category.CONNECTION, Category.MIGRATION))
 
@@ -111,9 +112,15 @@ class _Machine:
             self._chatter(fact)
 
     def _take_rest(self, fact: Fact, taken: Match) -> None:
-        """One line may say more than one thing: "migrations failed (exit 1), starting anyway"."""
+        """One record may say more than one thing: "migrations failed (exit 1), starting anyway", a step and its traceback."""
         run = self.current
-        if run is None or taken.mark is None or taken.mark.kind not in _LATE:
+        if run is None or taken.mark is None:
+            return
+        if taken.mark.kind in _BEFORE_A_RESULT:
+            failure = next((m for m in fact.matches if m.mark is None and self._is_plain_failure(m)), None)
+            if failure is not None:
+                run.failures.append((fact, failure))
+        if taken.mark.kind not in _LATE:
             return
         for other in fact.matches:
             if other is not taken and other.mark is not None and other.mark.kind in (MarkKind.EXIT, MarkKind.CONTINUING):

@@ -42,6 +42,7 @@ _PRISMA_MIGRATE_BODY = re.compile(
 )
 _PRISMA_CLIENT_HEAD = re.compile(r"(?:^prisma:error *$|PrismaClient\w{3,30}Error: *$|^Invalid `[\w$.]{1,120}\(\)` invocation)")
 _PRISMA_INVOCATION = re.compile(r"^Invalid `[\w$.]{1,120}\(\)` invocation")
+_INFORMS = re.compile(r"\b(?:INFO|DEBUG|NOTICE)\b|\.\.\.\s*$|^Running migrations:")  # a step, not the name of a failure
 _TRACEBACK_HEAD = re.compile(r"Traceback \(most recent call last\)")
 _PYTHON_EXCEPTION = re.compile(r"^[A-Za-z_][\w.]{0,120}(?:: |:$|$)")
 _NAMES_HEAD = re.compile(r"have not yet been applied:|following migration|have been applied:|unapplied migration")
@@ -147,7 +148,7 @@ class Block:
             return True
         if self.pydantic and _PYDANTIC_FIELD.match(text) and (last[:1] == " " or _PYDANTIC_HEAD.search(last) is not None):
             return True
-        if len(self.events) == 1 and _TRACEBACK_HEAD.match(text):
+        if len(self.events) == 1 and _TRACEBACK_HEAD.match(text) and not _INFORMS.search(last[:120]):
             return True  # logging.exception, uvicorn: the line that names the failure stands before its traceback
         if self.traceback:
             return (last[:1] in (" ", "\t") and _PYTHON_EXCEPTION.match(text) is not None) or _TRACEBACK_HEAD.match(

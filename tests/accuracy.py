@@ -45,10 +45,10 @@ class Seen:
 @dataclass(slots=True)
 class Score:
     entries: int = 0
-    expected: int = 0                # entries that are not `none`
-    right: int = 0                   # the main category, or one of `also`
-    main: int = 0                    # the main category itself
-    wrong_categories: int = 0        # failure categories outside of what is right
+    expected: int = 0  # entries that are not `none`
+    right: int = 0  # the main category, or one of `also`
+    main: int = 0  # the main category itself
+    wrong_categories: int = 0  # failure categories outside of what is right
     negatives: int = 0
     false_failures: int = 0
     codes: list[bool] = field(default_factory=list)
@@ -69,7 +69,10 @@ def look(entry: Mapping[str, Any]) -> Seen:
     """Reads an entry as one log stream, one event each 5 ms."""
     texts = entry.get("events") or [entry["text"]]
     stream = StreamKey(log_group="corpus", log_stream=str(entry["id"]))
-    events = [Event(stream=stream, timestamp_ms=1_763_460_000_000 + 5 * n, text=text, event_id=f"{n:06d}") for n, text in enumerate(texts)]
+    events = [
+        Event(stream=stream, timestamp_ms=1_763_460_000_000 + 5 * n, text=text, event_id=f"{n:06d}")
+        for n, text in enumerate(texts)
+    ]
     return seen_in(read(events, rules=RULES))
 
 
@@ -90,7 +93,12 @@ def seen_in(reading: Reading) -> Seen:
         seen.outcomes.add(str(run.outcome))
         seen.codes.update(code for code in (run.error_code, run.db_code, run.implied_code) if code)
         seen.names.update(name for name in (run.failed_migration, *run.applied) if name)
-        seen.names.update(word for line in run.transcript for word in line.text.replace("`", " ").replace("'", " ").split() if run.outcome == "resolved")
+        seen.names.update(
+            word
+            for line in run.transcript
+            for word in line.text.replace("`", " ").replace("'", " ").split()
+            if run.outcome == "resolved"
+        )
     for count in reading.request_counts:
         seen.requests += count.count
         if count.status:
@@ -115,7 +123,9 @@ def judge(entry: Mapping[str, Any], seen: Seen) -> Score:
     score.right = int(bool(seen.categories & {main, *also}))
     score.wrong_categories = len(wrong)
     if not score.main:
-        score.errors.append(f"{entry['id']}: no {main}{' (but ' + ', '.join(sorted(seen.categories)) + ')' if seen.categories else ''}")
+        score.errors.append(
+            f"{entry['id']}: no {main}{' (but ' + ', '.join(sorted(seen.categories)) + ')' if seen.categories else ''}"
+        )
     if wrong:
         score.errors.append(f"{entry['id']}: wrong {wrong}")
     _judge_details(entry, expect, seen, score)
@@ -132,7 +142,9 @@ def _judge_details(entry: Mapping[str, Any], expect: Mapping[str, Any], seen: Se
         score.codes.append(int(expect["status"]) in seen.statuses)
         _note(score, entry, "status", expect["status"], seen.statuses, hit=score.codes[-1])
     if "outcome" in expect and (expect["category"] == "migration" or seen.outcomes):
-        accepted = {name for label in (expect["outcome"], *expect.get("outcome_accept", ())) for name in OUTCOMES.get(label, {label})}
+        accepted = {
+            name for label in (expect["outcome"], *expect.get("outcome_accept", ())) for name in OUTCOMES.get(label, {label})
+        }
         score.outcomes.append(bool(accepted & seen.outcomes))
         _note(score, entry, "outcome", expect["outcome"], seen.outcomes, hit=score.outcomes[-1])
     if "migration" in expect and "migration" not in implied:
@@ -160,7 +172,8 @@ def row(name: str, score: Score) -> str:
     return (
         f"{name:24.24} {score.entries:4}  {ratio(score.right, score.right + score.wrong_categories)} {ratio(score.right, score.expected)} "
         f"{ratio(score.main, score.expected)}  {ratio(sum(score.codes), len(score.codes))} {ratio(sum(score.outcomes), len(score.outcomes))} "
-        f"{ratio(sum(score.migrations), len(score.migrations))} {ratio(2 * found, 2 * found + wrong + missed)}  {score.false_failures:2}/{score.negatives}"
+        f"{ratio(sum(score.migrations), len(score.migrations))} {ratio(2 * found, 2 * found + wrong + missed)}"
+        f"  {score.false_failures:2}/{score.negatives}"
     )
 
 
@@ -180,13 +193,19 @@ def main(arguments: list[str]) -> int:
     total = Score()
     for entry in entries:
         system, category = entry["expect"].get("system", "?"), entry["expect"]["category"]
-        if (chosen.system and system not in chosen.system) or (chosen.category and category not in chosen.category) or system in chosen.without:
+        if (
+            (chosen.system and system not in chosen.system)
+            or (chosen.category and category not in chosen.category)
+            or system in chosen.without
+        ):
             continue
         score = judge(entry, look(entry))
         groups[system].add(score)
         groups[f"= {category}"].add(score)
         total.add(score)
-    print(f"{'system':24} {'n':>4}  {'precis':>6} {'recall':>6} {'main':>6}  {'code':>6} {'outc.':>6} {'migr.':>6} {'fields':>6}  false failures")
+    print(
+        f"{'system':24} {'n':>4}  {'precis':>6} {'recall':>6} {'main':>6}  {'code':>6} {'outc.':>6} {'migr.':>6} {'fields':>6}  false failures"
+    )
     for name in sorted(groups):
         print(row(name, groups[name]))
     print(row("all", total))

@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import time
@@ -33,22 +34,23 @@ if [ "$code" -ne 0 ]; then
   echo "Continuing with application startup..."
 fi
 echo "Migrations check complete"
-exec node -e 'console.log("Server listening on http://0.0.0.0:3000"); setTimeout(() => console.log("SIGTERM received, shutting down gracefully"), 300)'
+exec node -e 'console.log("Server listening on http://0.0.0.0:3000");
+  setTimeout(() => console.log("SIGTERM received, shutting down gracefully"), 300)'
 """
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Case:
     name: str
-    outcome: str                     # what really happened; the exit code and the schema are checked against it
+    outcome: str  # what really happened; the exit code and the schema are checked against it
     third: Step = GOOD[2]
     prepare: Callable[[Bench], None] = lambda bench: None
-    command: str = "migrate"         # migrate | rollback | status
+    command: str = "migrate"  # migrate | rollback | status
     script: bool = False
     port: int | None = None
     database: str = DATABASE
     steps: int = 3
-    migration: str | None = None     # part of the failed migration's name
+    migration: str | None = None  # part of the failed migration's name
     sqlstate: str | None = None
 
 
@@ -65,10 +67,15 @@ class Bench:
         home = CACHE / self.tool.home
         paths = [str(home / "node_modules/.bin"), str(home / "bin"), os.environ["PATH"]]
         return {
-            "PATH": ":".join(paths), "NO_COLOR": "", "CI": "", "NODE_PATH": str(home / "node_modules"),
-            "DATABASE_URL": f"postgresql://postgres@127.0.0.1:{port}/{database}", "DATABASE_TARGET": f"//postgres@127.0.0.1:{port}/{database}",
-            "PYTHONDONTWRITEBYTECODE": "1", **dict(self.tool.environment),
-        }  # fmt: skip
+            "PATH": ":".join(paths),
+            "NO_COLOR": "",
+            "CI": "",
+            "NODE_PATH": str(home / "node_modules"),
+            "DATABASE_URL": f"postgresql://postgres@127.0.0.1:{port}/{database}",
+            "DATABASE_TARGET": f"//postgres@127.0.0.1:{port}/{database}",
+            "PYTHONDONTWRITEBYTECODE": "1",
+            **dict(self.tool.environment),
+        }
 
     def lay(self, third: Step, steps: int) -> None:
         shutil.rmtree(self.folder, ignore_errors=True)
@@ -118,11 +125,25 @@ CASES: tuple[Case, ...] = (
     Case(name="nothing_to_do", outcome="nothing_to_do", prepare=_applied_before),
     Case(name="failed_table_exists", outcome="failed", prepare=_existing_table, migration="create_orders", sqlstate="42P07"),
     Case(name="failed_third_of_three", outcome="failed", third=ADD_NOTE_AGAIN, migration="add_note_again", sqlstate="42701"),
-    Case(name="failed_not_null", outcome="failed", third=NOTE_REQUIRED, prepare=_rows_before, migration="note_required", sqlstate="23502"),
+    Case(
+        name="failed_not_null",
+        outcome="failed",
+        third=NOTE_REQUIRED,
+        prepare=_rows_before,
+        migration="note_required",
+        sqlstate="23502",
+    ),
     Case(name="failed_syntax", outcome="failed", third=BAD_SQL, migration="bad_sql", sqlstate="42601"),
     Case(name="failed_connection_refused", outcome="failed", port=1),
     Case(name="failed_no_database", outcome="failed", database="nosuchdb"),
-    Case(name="script_failed_continues", outcome="failed", third=ADD_NOTE_AGAIN, script=True, migration="add_note_again", sqlstate="42701"),
+    Case(
+        name="script_failed_continues",
+        outcome="failed",
+        third=ADD_NOTE_AGAIN,
+        script=True,
+        migration="add_note_again",
+        sqlstate="42701",
+    ),
     Case(name="script_refused_continues", outcome="failed", port=1, script=True),
     Case(name="script_applied_ready", outcome="applied", script=True),
     Case(name="script_nothing_to_do_ready", outcome="nothing_to_do", prepare=_applied_before, script=True),
@@ -136,7 +157,7 @@ HOLD_CASE = Case(name="failed_lock_held", outcome="failed", prepare=_two_before)
 
 def cases(tool: Tool) -> Iterator[Case]:
     for case in CASES:
-        if case.command == "migrate" or getattr(tool, case.command):
+        if case.name not in tool.skip and (case.command == "migrate" or getattr(tool, case.command)):
             yield case
     if tool.lock:
         yield LOCK_CASE
@@ -152,7 +173,9 @@ def _held(bench: Bench, case: Case) -> Iterator[None]:
     if case is not HOLD_CASE or bench.tool.hold is None:
         yield
         return
-    session = subprocess.Popen(["psql", bench.cluster.url(DATABASE), "-X", "-q", "-c", bench.tool.hold], stdout=subprocess.DEVNULL)
+    session = subprocess.Popen(
+        ["psql", bench.cluster.url(DATABASE), "-X", "-q", "-c", bench.tool.hold], stdout=subprocess.DEVNULL
+    )
     time.sleep(0.5)
     try:
         yield
@@ -171,14 +194,23 @@ def record(tool: Tool, case: Case, cluster: Cluster) -> dict[str, object]:
     command = str(getattr(tool, case.command))
     shell = SCRIPT.format(migrate=command) if case.script else command
     with _held(bench, case):
-        printed = run(["sh", "-c", shell], folder=bench.folder, environment=bench.environment(port=case.port, database=case.database))
+        printed = run(
+            ["sh", "-c", shell], folder=bench.folder, environment=bench.environment(port=case.port, database=case.database)
+        )
     after = cluster.schema_digest(DATABASE)
     _check(tool, case, printed.exit_code, changed=before != after)
     write(RECORDS / tool.name / f"{case.name}.jsonl", tool.name, case.name, printed, _scrubber(bench))
     return {
-        "command": command, "start_script": case.script, "exit_code": printed.exit_code, "schema_changed": before != after,
-        "happened": case.outcome, "outcome": tool.silent.get(case.name, case.outcome), "migration": case.migration, "sqlstate": case.sqlstate, "events": len(printed.events),
-    }  # fmt: skip
+        "command": command,
+        "start_script": case.script,
+        "exit_code": printed.exit_code,
+        "schema_changed": before != after,
+        "happened": case.outcome,
+        "outcome": tool.silent.get(case.name, case.outcome),
+        "migration": case.migration,
+        "sqlstate": case.sqlstate,
+        "events": len(printed.events),
+    }
 
 
 def _check(tool: Tool, case: Case, exit_code: int, *, changed: bool) -> None:
@@ -193,10 +225,17 @@ def _scrubber(bench: Bench) -> Scrubber:
     home = CACHE / bench.tool.home
     return Scrubber(
         replacements=(
-            (str(bench.folder.resolve()), "/app"), (str(bench.folder), "/app"), (str(home / "node_modules"), "/app/node_modules"),
-            (str(home), "/usr/local"), (str(CACHE), "/srv"), (f":{bench.cluster.port}", ":5432"), (f"port {bench.cluster.port}", "port 5432"),
-            (f"port: {bench.cluster.port}", "port: 5432"), (f"'{bench.cluster.port}'", "'5432'"), (str(bench.cluster.folder), "/var/run/postgresql"),
-        )  # fmt: skip
+            (str(bench.folder.resolve()), "/app"),
+            (str(bench.folder), "/app"),
+            (str(home / "node_modules"), "/app/node_modules"),
+            (str(home), "/usr/local"),
+            (str(CACHE), "/srv"),
+            (f":{bench.cluster.port}", ":5432"),
+            (f"port {bench.cluster.port}", "port 5432"),
+            (f"port: {bench.cluster.port}", "port: 5432"),
+            (f"'{bench.cluster.port}'", "'5432'"),
+            (str(bench.cluster.folder), "/var/run/postgresql"),
+        )
     )
 
 
@@ -223,6 +262,7 @@ def version_of(tool: Tool) -> str:
 
 
 def main(names: list[str]) -> int:
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # the cluster is stopped on the way out
     install()
     wrong = 0
     with private_cluster() as cluster:

@@ -26,7 +26,22 @@ class Cluster:
 
     def sql(self, database: str, *statements: str) -> str:
         """Runs statements with psql; what they answer as unaligned text. Raises CalledProcessError."""
-        command = ["psql", "-h", "127.0.0.1", "-p", str(self.port), "-U", "postgres", "-X", "-q", "-A", "-t", "-v", "ON_ERROR_STOP=1", database]
+        command = [
+            "psql",
+            "-h",
+            "127.0.0.1",
+            "-p",
+            str(self.port),
+            "-U",
+            "postgres",
+            "-X",
+            "-q",
+            "-A",
+            "-t",
+            "-v",
+            "ON_ERROR_STOP=1",
+            database,
+        ]
         for statement in statements:
             command += ["-c", statement]
         return subprocess.run(command, check=True, capture_output=True, text=True).stdout

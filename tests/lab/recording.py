@@ -36,7 +36,12 @@ def run(command: Sequence[str], *, folder: Path, environment: Mapping[str, str])
                     lines.append((time.time_ns() // 1_000_000, line))
 
     process = subprocess.Popen(
-        command, cwd=folder, env={**os.environ, **environment}, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+        command,
+        cwd=folder,
+        env={**os.environ, **environment},
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
     )
     readers = [threading.Thread(target=read, args=(pipe,)) for pipe in (process.stdout, process.stderr) if pipe is not None]
     for reader in readers:

@@ -35,7 +35,9 @@ def _reading(tool: str, case: str) -> Reading:
     for number, line in enumerate(path.read_text("utf-8").splitlines()):
         data = json.loads(line)
         stream = StreamKey(log_group=data["logGroup"], log_stream=data["logStreamName"])
-        events.append(Event(stream=stream, timestamp_ms=data["timestamp"], text=data["message"], event_id=data["eventId"], line=number))
+        events.append(
+            Event(stream=stream, timestamp_ms=data["timestamp"], text=data["message"], event_id=data["eventId"], line=number)
+        )
     return read(events, rules=RULES)
 
 
@@ -58,18 +60,30 @@ def test_the_lab_holds_what_it_promises() -> None:
     tools: dict[str, set[str]] = {}
     for tool, name, _ in CASES:
         tools.setdefault(tool, set()).add(name)
-    complete = [tool for tool, names in tools.items() if {"applied", "nothing_to_do", "failed_third_of_three", "script_failed_continues"} <= names]
+    complete = [
+        tool
+        for tool, names in tools.items()
+        if {"applied", "nothing_to_do", "failed_third_of_three", "script_failed_continues"} <= names
+    ]
     assert len(complete) >= 10
 
 
 def test_outcomes_are_right() -> None:
     """In at least 98 % of the recorded runs the outcome told is the one the database and the exit code showed."""
-    wrong = [f"{tool}/{name}: {case['outcome']}, told {_told(tool, name)}" for tool, name, case in CASES if not _right(tool, name, case)]
+    wrong = [
+        f"{tool}/{name}: {case['outcome']}, told {_told(tool, name)}"
+        for tool, name, case in CASES
+        if not _right(tool, name, case)
+    ]
     assert 1 - len(wrong) / len(CASES) >= ENOUGH, "\n".join(wrong)
 
 
 FAILED = [pytest.param(tool, name, id=f"{tool}-{name}") for tool, name, case in CASES if case["happened"] == "failed"]
-CONTINUED = [pytest.param(tool, name, id=f"{tool}-{name}") for tool, name, case in CASES if case["happened"] == "failed" and case["start_script"]]
+CONTINUED = [
+    pytest.param(tool, name, id=f"{tool}-{name}")
+    for tool, name, case in CASES
+    if case["happened"] == "failed" and case["start_script"]
+]
 
 
 @pytest.mark.parametrize(("tool", "name"), FAILED)
@@ -115,3 +129,19 @@ def test_database_codes_are_told() -> None:
         if case["sqlstate"] not in known and "P3005" not in known:
             missing.append(f"{tool}/{name}: {case['sqlstate']} not in {known}")
     assert len(missing) <= len(with_code) // 10, "\n".join(missing)
+
+
+def test_a_step_and_its_traceback_are_a_failure() -> None:
+    """A record that begins with a step of the tool and ends with the database's refusal is no success."""
+    lines = [
+        "INFO  [alembic.runtime.migration] Context impl PostgresqlImpl.",
+        "INFO  [alembic.runtime.migration] Running upgrade  -> be32626451fb, add orders",
+        "Traceback (most recent call last):",
+        '  File "/srv/base.py", line 1245, in _execute_context',
+        'psycopg2.errors.DuplicateColumn: column "note" of relation "orders" already exists',
+    ]
+    joined = [*lines[:1], "\n".join(lines[1:])]
+    for texts in (lines, joined):
+        events = [Event(stream=StreamKey(log_stream="s"), timestamp_ms=number, text=text) for number, text in enumerate(texts)]
+        (run,) = read(events, rules=RULES).migration_runs
+        assert (run.outcome, run.implied_code, run.failed_migration) == (Outcome.FAILED, "42701", "be32626451fb")
