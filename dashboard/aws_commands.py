@@ -112,7 +112,8 @@ def progress_text(one: Progress) -> str:
     eta = f", {one.eta_s:.0f} s left" if one.eta_s is not None else ""
     throttled = f", throttled {one.throttles}×" if one.throttles else ""
     newest = f" to {clock(one.newest_ms)}" if one.newest_ms else ""
-    return f"{one.doing}: {one.pages} pages, {one.events:,} events, {one.response_bytes / 1e6:.1f} MB, {covered} of the window{newest}{eta}{throttled}"
+    read = f"{one.pages} pages, {one.events:,} events, {one.response_bytes / 1e6:.1f} MB"
+    return f"{one.doing}: {read}, {covered} of the window{newest}{eta}{throttled}"
 
 
 def _say(text: str) -> None:
