@@ -14,6 +14,7 @@ from parsers.extract.base import (
     Extracted,
     distinct,
     dotted,
+    every,
     extractor,
     text_extractor,
     unprefixed,
@@ -187,3 +188,12 @@ def _holding(value: Any, *keys: str, depth: int = 0) -> Iterator[Mapping[str, An
             yield value
         for inner in list(value.values())[:200]:
             yield from _holding(inner, *keys, depth=depth + 1)
+
+
+_AT = re.compile(r" at \"([\w.\[\]]{1,120})\"")
+
+
+@text_extractor
+def zod_at(text: str) -> Extracted:
+    """zod-validation-error: `Validation error: Required at "sessionDate"; … at "participants[1].age"`."""
+    return Extracted(fields=distinct(dotted(hit[1]) for hit in every(_AT, text)))

@@ -290,3 +290,12 @@ def printed_status(text: str) -> Extracted:
     """The answer's status where a block of several lines names it: `"statusCode": 400`."""
     hit = _STATUS.search(text[:MAX_CHARS])
     return Extracted(status=int(hit[1]) if hit else None)
+
+
+_OZZO = re.compile(r"\b([\w.]{1,80}): (?:cannot be blank|must be |the length must be )")
+
+
+@text_extractor
+def ozzo_fields(text: str) -> Extracted:
+    """ozzo-validation: `email: must be a valid email address; name: cannot be blank.`"""
+    return Extracted(fields=distinct(hit[1] for hit in every(_OZZO, text) if hit[1] not in ("error", "err", "msg", "message")))
