@@ -34,7 +34,7 @@ _TEXT = _names(
     "errormessage errmsg developermessage statustext statusmessage stopcode stoppedreason query sql statement textpayload "
     "stdout stderr command cmd databaseurl dburl redisurl mongourl mongouri databaseuri sqlalchemydatabaseuri "
     "connectionstring dsn string interpolatedmessage defaultmessage originalmessage innerexception sqlmessage originalerror "
-    "rooterror parent aggregateerrors issues payloadmessage"
+    "rooterror faultstring parent aggregateerrors issues payloadmessage"
 )
 _SHAPED = _names(
     "title reason description text summary label subtitle warning info output result status failurereason line where"
@@ -47,7 +47,7 @@ _PATH = _names(
     "referrer location instance baseurl httppath httpurl urlpath httptarget upstream"
 )
 _IDENTIFIER = _names(
-    "level levelname severity severitytext lvl loglevel l code errorcode sqlstate errno syscall signal type kind exctype "
+    "c s ns ctx level levelname severity severitytext lvl loglevel l code errorcode sqlstate errno syscall signal type kind exctype "
     "errortype logger loggername module context function func funcname routine file filename column columnname table "
     "tablename schema constraint constraintname index datatype field fields fieldname property propertyname propertypath "
     "param parameter loc keys key label method verb httpmethod requestmethod operation operationname operationtype action "
@@ -72,7 +72,7 @@ _PLAIN = _names(
 )
 _DATA = _names(
     "body input payload variables original datavalues rawdata formdata form record row oldvalue newvalue before after old "
-    "new locals value received originalvalue currentvalue invalidvalue rejectedvalue inputvalue rejected invalids values "
+    "new locals args kwargs value received originalvalue currentvalue invalidvalue rejectedvalue inputvalue rejected invalids values "
     "bindings binds sqlparameters requestbody responsebody reqbody requestpayload rootbean parameters "
     "queryparameters queryparams querystring patch dto changes data messagebody rawbody content formvalues"
 )
@@ -89,14 +89,17 @@ _ID = _names(
 _SECRET = re.compile(
     r"passw|passwd|passphrase|^pass$|^pwd|pwd$|secret|(?:^|[a-z])token$|^tokens?(?:id|value)|apikey|accesskey|privatekey|encryptionkey|signingkey|credential"
     r"|authorization|^auth$|^xauth|cookie|^session$|sessionid|sessionkey|sessiontoken|^sid$|connectsid|csrf|xsrf|^otp$|^pin$|^cvc|^cvv|securitycode|signature"
-    r"|^jwt|bearer|^salt$|^nonce$|^x?amzsecuritytoken|^mfacode$|verificationcode|resetcode|^certificate$|^authheader"
+    r"|^jwt|bearer|^salt$|^nonce$|^x?amzsecuritytoken|^mfacode$|verificationcode|resetcode|accesscode|logincode|backupcode|magiccode|^certificate$|^authheader"
 )
 _PERSON = re.compile(
     r"e?mail(?:address)?s?$|useremail|phone|mobile|^cell$|^fax|telephone|^tel$|ssn|socialsecurity|firstname|lastname|middlename|fullname|displayname"
     r"|nickname|surname|givenname|familyname|^dob$|birth|street|^city$|zipcode|^zip$|postal|postcode|^address|address$|^notes?$|notes?$|comment|diagnos"
     r"|symptom|medicat|prescri|allerg|insurance|policynumber|mrn|medicalrecord|^gender$|^sex$|^race$|ethnic|religio|marital|income|salary"
-    r"|cardnumber|^card$|^iban$|accountnumber|routingnumber|licen[sc]enumber|passport|taxid|nationalid|subjective$|objective$|assessment$"
+    r"|cardnumber|^card$|^iban$|^cn$|^sn$|icd|cpt|accountnumber|routingnumber|licen[sc]enumber|passport|taxid|nationalid|subjective$|objective$|assessment$"
     r"|treatment|complaint|history$|narrative|^bio$|age$|signature|freetext"
+)
+_PROSE = re.compile(
+    r"notes?$|comment|narrative|summary|history$|diagnos|complaint|subjective$|objective$|assessment$|treatment|^plan$|freetext"
 )
 _NOT_PERSON = _names(
     "message page usage image storage language package stage coverage average ipaddress remoteaddress clientaddress "
@@ -133,30 +136,40 @@ def meaning(key: str) -> Meaning:
     return _own_meaning(normal(key))
 
 
+_BY_NAME: tuple[tuple[frozenset[str], Meaning], ...] = (
+    (_TEXT - _PATH, Meaning.TEXT),
+    (_ERRORS, Meaning.ERRORS),
+    (_PATH, Meaning.PATH),
+    (_SHAPED - _IDENTIFIER, Meaning.SHAPED),
+    (_ID, Meaning.ID),
+    (_DATA, Meaning.DATA),
+    (_NAME, Meaning.NAME),
+    (_IDENTIFIER, Meaning.IDENTIFIER),
+    (_PLAIN, Meaning.PLAIN),
+)
+_MEANINGS = {name: means for names, means in reversed(_BY_NAME) for name in names}
+
+
 def _own_meaning(name: str) -> Meaning:
-    if name in _TEXT and name not in _PATH:
-        return Meaning.TEXT
-    if name in _ERRORS:
-        return Meaning.ERRORS
-    if name in _PATH:
-        return Meaning.PATH
-    if name in _SHAPED and name not in _IDENTIFIER:
-        return Meaning.SHAPED
-    if name in _ID or _PERSON_ID.search(name):
+    if name in _MEANINGS:
+        return _MEANINGS[name]
+    if _PERSON_ID.search(name):
         return Meaning.ID
-    if name in _DATA:
-        return Meaning.DATA
-    if name in _NAME:
-        return Meaning.NAME
-    if name in _IDENTIFIER or _CODE_NAME.search(name):
+    if _CODE_NAME.search(name):
         return Meaning.IDENTIFIER
-    if name in _PLAIN:
-        return Meaning.PLAIN
     if _SECRET.search(name):
         return Meaning.SECRET
     if name not in _NOT_PERSON and (_PERSON.search(name) or name.endswith("name")):
         return Meaning.PERSON
+    if name.endswith("code"):
+        return Meaning.IDENTIFIER
     return Meaning.ID if name == "id" or key_of_id(name) else Meaning.UNKNOWN
+
+
+@lru_cache(maxsize=4096)
+def holds_prose(key: str) -> bool:
+    """Whether the value under `key` is usually sentences, with commas and colons of their own."""
+    return _PROSE.search(normal(key)) is not None
 
 
 def key_of_id(name: str) -> bool:

@@ -271,22 +271,10 @@ _TELLING_SHAPES = (
     b"!", b"00000", b"000-0000", b"000-00-0000", b"000 0000", b"000.0000", b"+0", b".0.", b".00.", b".000.", b"AA00", b"0000-0000-", b"0000 0000 ",
 )  # fmt: skip
 _TELLING_WORDS = (
-    "irth",
-    "IRTH",
-    "orn",
-    "ORN",
-    "DOB",
-    "dob",
-    "Dob",
-    "D.O.B",
-    "earer ",
-    "EARER ",
-    "asic ",
-    "oken ",
-    "arams",
-    "://",
-    "values",
-)
+    "irth", "IRTH", "orn", "ORN", "DOB", "dob", "Dob", "D.O.B", "earer ", "EARER ", "asic ", "oken ", "arams", "://", "values", "nvalid ", "ser ",
+    "atient ", "lient ", "ember ", "ustomer ", "herapist ", "rovider ", "Dr. ", "Mr. ", "Mrs. ", "Ms. ", "Prof. ", "PID|", "NK1|", "IN1|", "GT1|",
+    "PV1|", "OBX|", "NTE|",
+)  # fmt: skip
 
 
 def may_tell(text: str) -> bool:

@@ -15,7 +15,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from parsers.field_names import Meaning, always_person_id, is_person_object, meaning, normal
+from parsers.field_names import Meaning, always_person_id, holds_prose, is_person_object, meaning, normal
 from parsers.fingerprints import Grouping, fingerprint, resolve, route_template, skeleton
 from parsers.identifiers import NUMBERS, Mask, may_tell, possible_masks
 from parsers.shown import show
@@ -32,6 +32,7 @@ from parsers.structures import (
 from parsers.vocabulary import WORDS
 from parsers.wording import (
     CODE_NAME,
+    DATE,
     EMPTY_VALUES,
     IDENTIFIER,
     LONG_NUMBER,
@@ -68,13 +69,32 @@ _KV = re.compile(
     r"|(?<!\\)(?P<lone>\"(?:[^\"\\\n]|\\.)*\"|'(?:[^'\\\n]|\\.)*'(?!\w)|`[^`\n]*`))"
 )
 _BARE = re.compile(
-    rf"(?<![\w.@$-]){_OUTSIDE_TOKENS}(?P<q>[\"']?)(?P<key>[A-Za-z_@$][\w.@$-]{{0,80}}(?:(?<=[Uu]ser) [Ii][Dd])?)(?P=q)"
+    rf"(?<![\w.@$-]){_OUTSIDE_TOKENS}(?P<q>[\"'`]?)(?P<key>[A-Za-z_@$][\w.@$-]{{0,80}}(?:(?<=[Uu]ser) [Ii][Dd])?)(?P=q)"
     r"(?P<sep>\s?(?:=>|[=:])\s{0,2})(?=[^\s\"'`=\[{(<>,;)}\]:/])"
 )
 _TOKEN_END = re.compile(r"[\s,;\"')}\]]")
-_PHRASE_END = re.compile(r"[,;\"')}\]\n]|\s+[\w.$-]{1,40}(?:=|:(?!\d))|\s{2,}")
+_PHRASE_END = re.compile(r"[,;)}\]\n]|[\"'](?!\w)|\s+[\w.$-]{1,40}(?:=|:(?!\d))|\s{2,}")
+_PROSE_END = re.compile(r"\n|,\s+[\w.$-]{1,40}(?:=|: )|\s[\w.$-]{1,40}=|[\"')}\]]+\s*(?=\n|\Z)")
 _LINE_END = re.compile(r"[\"'\n]")
 _HEADERS = frozenset(("authorization", "proxyauthorization", "cookie", "setcookie", "xauthorization", "cookies"))
+_USER = re.compile(
+    r"(?P<lead>\b(?:[Ff]or|[Ii]nvalid|[Uu]nknown|[Ff]or invalid|[Ll]ogin) user |\b[Uu]ser (?=[\"'`]))"
+    r"(?:(?P<quoted>\"[^\"\n]{1,120}\"|'[^'\n]{1,120}'|`[^`\n]{1,120}`)|(?P<bare>[^\s\"'`<(,;:]{1,120}))"
+)
+_PERSON_WORDS = ("atient ", "lient ", "ember ", "ustomer ", "herapist ", "rovider ", "Dr. ", "Mr. ", "Mrs. ", "Ms. ", "Prof. ")
+_PERSON = re.compile(
+    r"(?P<lead>\b(?:(?:[Pp]atient|[Cc]lient|[Mm]ember|[Cc]ustomer|[Tt]herapist|[Pp]rovider) (?=[A-Z]\S{1,40} [A-Z][a-z])|(?:Dr|Mrs?|Ms|Prof)\. ))"
+    r"(?P<name>[A-Z][^\W\d_]{1,40}(?:[ '’-][A-Z][^\W\d_]{1,40}){0,3})"
+)
+_LEAF = re.compile(
+    r"(?m)^(?P<lead>(?:[^\n\"']{0,200} )?(?P<key>[\w.$@-]{1,120})(?:: (?=')|=(?=\"[^\n]*\"\"$)))(?P<quote>[\"'])(?P<content>[^\n]*)(?P=quote)$"
+)
+_ROLES = frozenset(
+    ("postgres", "root", "admin", "rdsadmin", "sa", "mysql", "public", "anonymous", "nobody", "app", "www-data", "node")
+)
+_ELEMENT = re.compile(
+    r"(?P<open><(?:[\w-]{1,40}:)?(?P<name>[A-Za-z][\w.-]{0,60})(?: [^<>\n]{0,400})?>)(?P<text>[^<>\n]{1,4000})</"
+)
 _HTTP_LINE = re.compile(r"\A(?:GET|POST|PUT|PATCH|DELETE|HEAD|OPTIONS|CONNECT|TRACE) \S+(?: HTTP/[\d.]+)?\Z")
 _SQL_LINE = re.compile(
     r"\A\s{0,200}(?:INSERT|SELECT|UPDATE|DELETE|CREATE|ALTER|DROP|WITH|BEGIN|COMMIT|ROLLBACK|TRUNCATE|SET)\b", re.IGNORECASE
@@ -197,8 +217,12 @@ class Redactor:
             return text
         if ('\\"' in text or "\\n" in text) and (messages := _escaped_messages(text)):
             return self._around(messages, text, depth)
+        if "'\n" in text or text.endswith(("'", '""')):
+            text = _LEAF.sub(functools.partial(self._leaf, depth=depth), text)
         text = without_rows(without_credentials(text))
-        text = self._addresses(self._patterns(text))
+        text = self._users(self._addresses(self._patterns(text)))
+        if "</" in text:
+            text = _ELEMENT.sub(functools.partial(self._element, depth=depth), text)
         text = without_literals(without_objects(without_invocations(text)))
         if '"' in text or "'" in text or "`" in text:
             text = _KV.sub(functools.partial(self._pair, depth=depth), without_quoted_values(text))
@@ -213,6 +237,43 @@ class Redactor:
             done += (self._plain(text[position : hit.start()], depth), f'{hit["key"]}{hit["sep"]}"{shown}"')
             position = hit.end()
         return "".join(done) + self._plain(text[position:], depth)
+
+    def _leaf(self, hit: re.Match[str], depth: int) -> str:
+        """`err.message: '… 'quoted' …'`: a field as `formats.decode` writes it, whose text holds quotes of its own."""
+        content = hit["content"]
+        if hit["quote"] not in content:
+            return hit[0]
+        what = meaning(hit["key"])
+        shown = self._block(content, depth + 1) if what in (Meaning.TEXT, Meaning.ERRORS) else self._string(what, hit["key"], content, depth)
+        return f"{hit['lead']}{hit['quote']}{shown}{hit['quote']}"
+
+    def _users(self, text: str) -> str:
+        """`for user "…"`, `invalid user …`: an account's name is half of its credentials."""
+        if "ser " in text:
+            text = _USER.sub(self._user, text)
+        if any(word in text for word in _PERSON_WORDS):
+            text = _PERSON.sub(self._person, text)
+        return text
+
+    def _person(self, hit: re.Match[str]) -> str:
+        """`patient Jane Doe`, `Dr. Doe`: names that their title gives away; words of programs are none."""
+        named = not any(word.lower() in WORDS for word in hit["name"].split())
+        return hit["lead"] + self.token("name", hit["name"]) if named else hit[0]
+
+    def _user(self, hit: re.Match[str]) -> str:
+        name = hit["quoted"] or hit["bare"]
+        plain = name.strip("\"'`")
+        if plain in EMPTY_VALUES or plain in _ROLES or plain.lower() in WORDS or PLACEHOLDER.fullmatch(plain):
+            return hit[0]
+        return hit["lead"] + name.replace(plain, self.token("user", plain))
+
+    def _element(self, hit: re.Match[str], depth: int) -> str:
+        """`<FirstName>…</FirstName>`: by the element's name."""
+        what = meaning(hit["name"])
+        shown = (
+            self._block(hit["text"], depth + 1) if what is Meaning.TEXT else self._string(what, hit["name"], hit["text"], depth)
+        )
+        return hit["open"] + shown + "</"
 
     def _patterns(self, text: str) -> str:
         """The named masks: shapes that betray themselves."""
@@ -283,7 +344,7 @@ class Redactor:
         if content in EMPTY_VALUES or PLACEHOLDER.fullmatch(content):
             return content
         if IDENTIFIER.match(content):
-            return content if names_a_thing(content) else collapsed(content)
+            return content if names_a_thing(content) and not DATE.match(content) else collapsed(content)
         if _HTTP_LINE.match(content) or ("://" in content[:12] and " " not in content):
             return content  # paths and queries have been seen to in the whole text
         if _SQL_LINE.match(content):
@@ -379,6 +440,8 @@ class Redactor:
 
     def _bare_value(self, hit: re.Match[str], text: str) -> tuple[int, str]:
         """(end, what to show) of the value after `key=` or `key:`; an end before the value leaves it alone."""
+        if hit["q"] == "`" and hit["sep"].strip() != "=":
+            return hit.end(), ""  # Prisma: Invalid value for argument `dateOfBirth`: …
         key, spaced = hit["key"], hit["sep"].strip() == ":" and hit["sep"][-1:].isspace()
         what = meaning(key)
         leave = (hit.end(), "")
@@ -396,9 +459,12 @@ class Redactor:
                 return leave
             return end, self._id(key, value)
         if what in (Meaning.PERSON, Meaning.DATA) or (what is Meaning.NAME and not spaced):
-            end = _ends(_PHRASE_END, text, hit.end())
+            if spaced and what is Meaning.DATA and not _is_key_of_value(hit):
+                return leave
+            long = spaced and (what is Meaning.DATA or holds_prose(key))
+            end = _ends(_PROSE_END if long else _PHRASE_END, text, hit.end())
             value = text[hit.end() : end]
-            shown = self._bare_person(what, value, spaced=spaced)
+            shown = self._bare_person(what, value)
             return (end, shown) if shown != value else leave
         return leave
 
@@ -412,13 +478,13 @@ class Redactor:
             return hit.end(), ""
         return hit.end() + len(value), "<secret>"
 
-    def _bare_person(self, what: Meaning, value: str, *, spaced: bool) -> str:
+    def _bare_person(self, what: Meaning, value: str) -> str:
         stripped = value.rstrip()
         if stripped in EMPTY_VALUES or PLACEHOLDER.sub("", stripped).strip(" .") == "" or is_own_address(stripped):
             return value
         if what is Meaning.NAME and CODE_NAME.match(stripped):
             return value
-        if is_known(stripped) and (spaced or PROSE_WORD.search(stripped)) and not stripped[:1].isdigit():
+        if is_known(stripped) and PROSE_WORD.search(stripped) and not any(char.isdigit() for char in stripped):
             return value
         kept = value[len(stripped) :]
         return ("<number>" if stripped.replace(".", "").isdigit() else collapsed(stripped)) + kept
@@ -573,8 +639,16 @@ def _escaped_messages(text: str) -> list[re.Match[str]]:
     return [hit for hit in _ESCAPED.finditer(text) if "\\" in hit["content"] and meaning(hit["key"]) is Meaning.TEXT]
 
 
-_KEY_BEFORE = re.compile(r"([A-Za-z_@$][\w.@$-]*|User Id|user id)[\"']?\s?\Z")
+_VALUE_KEYS = frozenset(("received", "payload", "input", "body", "data", "content", "requestbody", "rawbody"))
+_KEY_BEFORE = re.compile(r"([A-Za-z_@$][\w.@$-]*|User Id|user id)[\"'`]?\s?\Z")
 _TELLING = frozenset((Meaning.SECRET, Meaning.ID, Meaning.PERSON, Meaning.DATA, Meaning.NAME))
+
+
+def _is_key_of_value(hit: re.Match[str]) -> bool:
+    """`value: …` and, at the beginning or after a separator, `input: …`; "Inconsistent column data: …" is a sentence."""
+    name = normal(hit["key"])
+    before = hit.string[max(0, hit.start() - 2) : hit.start()]
+    return name == "value" or (name in _VALUE_KEYS and not (before[-1:].isspace() and before[:1].isalnum()))
 
 
 def _has_telling_key(text: str) -> bool:

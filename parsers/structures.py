@@ -55,7 +55,7 @@ _INVOCATION = re.compile(r"Invalid `[^`\n]{1,120}` invocation[^\n]*\n")
 _CODE_FRAME = re.compile(r"\A\s{0,40}(?:→\s{0,20})?\d{1,7}\s")
 _MARKED_LINE = re.compile(r"\A\s{0,200}(?:[+?](?=\s)|~)[^\"'\d\n]*\Z")
 _REGION = re.compile(
-    r"(?<![\w$.-])(?P<q>[\"']?)(?P<key>[A-Za-z_][\w$.-]{0,60})(?P=q) ?(?::|=>|=) ?(?:%|#?<?[A-Z]\w{0,60} ?)?(?=[\[{])"
+    r"(?<![\w$.-])(?P<q>[\"']?)(?P<key>[A-Za-z_][\w$.-]{0,60})(?P=q) ?(?::|=>|=) ?(?:%|#?<?[A-Z]\w{0,60} ?)?(?=[\[{]|(?<==)\()"
 )
 _REGION_TOKEN = re.compile(
     r"(?P<kept><(?:[a-z_]{2,16}:[0-9a-f]{8}|(?:string|text) \d{1,7}|number|secret|birth_date|query|values)>|~+"
@@ -193,7 +193,16 @@ _CUTS: tuple[_Cut, ...] = (
         end=_until_last(r" is not valid JSON"),
         to='"<values>"',
     ),
-    _Cut(needle="Path `", head=re.compile(r"\bPath `[^`\n]{1,120}` \("), end=_until(r"\) ")),
+    _Cut(needle="Path `", head=re.compile(r"\bPath `[^`\n]{1,120}` (?:is invalid )?\("), end=_until(r"\)[ .,]|\)$")),
+    _Cut(needle=" constant (", head=re.compile(r"\bInvalid \w{1,30} constant \("), end=_until(r"\) ")),
+    _Cut(
+        needle="nvalid ",
+        head=re.compile(
+            r"\b[Ii]nvalid (?:\w{1,20} ){0,2}(?:string|value|id|number|date|format|email|uuid): (?=[^\s\"'`]{1,200}\s*(?:\n|\Z))"
+        ),
+        end=_until(r"\s"),
+    ),
+    _Cut(needle="|", head=re.compile(r"\b(?:PID|NK1|IN1|GT1|PV1|OBX|NTE)\|(?=[^\n]*\|)"), end=_until(r"\n")),
     _Cut(
         needle="PRIVATE KEY-----",
         head=re.compile(r"-----BEGIN [A-Z ]{0,30}PRIVATE KEY-----"),

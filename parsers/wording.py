@@ -48,6 +48,9 @@ MESSAGE_LIKE = re.compile(
 )
 
 
+DATE = re.compile(r"\A\d{1,4}[-/.]\d{1,2}[-/.]\d{1,4}\Z")
+
+
 def collapsed(value: str) -> str:
     return value if PLACEHOLDER.fullmatch(value) else f"<string {len(value)}>"
 

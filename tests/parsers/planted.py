@@ -1093,16 +1093,336 @@ _JSON: tuple[tuple[str, str], ...] = (
     ),
 )
 
+# The second wave, written when the redactor passed the first: 18 of its 111 shapes leaked something at the first try.
+_SECOND: tuple[tuple[str, str], ...] = (
+    (
+        "nest.dto",
+        "{+BadRequestException+}: {+Bad Request Exception+} payload: CreateClientDto { firstName: '{%first%}', lastName: '{%first%}', email: '{%email%}', birthDate: {%birth%}T00:00:00.000Z }",
+    ),
+    ("console.two_args", "{+Failed to create patient+} { firstName: '{%first%}', phone: '{%phone%}' } {+Error: P2002+}"),
+    ("console.dir", "{+[ClientService] update failed for+} {%email%} {+status 409+}"),
+    ("template", "{+User+} {%email%} ({%uuid%}) {+is not allowed to access+} {+/api/v1/notes+}"),
+    (
+        "express.session",
+        "Session { cookie: { path: '/', _expires: 2026-01-12T10:11:12.000Z }, passport: { user: '{%uuid%}' }, csrfSecret: '{%secret%}' } {+session store error+}",
+    ),
+    ("winston.splat", "{+error: Draft save rejected+} patientName={%name%}, noteLength=812 {+code=DRAFT_LOCKED+}"),
+    (
+        "prisma.where",
+        '{+No \'Client\' record(s)+} (needed to inline the relation) {+was found for a nested connect+} on one-to-many relation. where: { email: "{%email%}", ssn: "{%ssn%}" }',
+    ),
+    ("prisma.p2000", "{+The provided value for the column is too long for the column's type. Column: title+} value: {%note%}"),
+    (
+        "prisma.log_query",
+        'prisma:query SELECT "public"."Client"."id" FROM "public"."Client" WHERE {+"public"."Client"."email"+} = \'{%email%}\' LIMIT 1',
+    ),
+    (
+        "prisma.p2025",
+        "{+An operation failed because it depends on one or more records that were required but not found.+} Expected a record for client {%name%} {+P2025+}",
+    ),
+    (
+        "knex.debug",
+        "{ method: 'insert', options: {}, timeout: false, bindings: [ '{%email%}', '{%name%}', '{%birth%}' ], sql: '{+insert into \"clients\" (\"email\", \"name\", \"dob\") values (?, ?, ?)+}' }",
+    ),
+    (
+        "objection",
+        "UniqueViolationError: {+insert into `users` (`email`)+} values ('{%email%}') - {+ER_DUP_ENTRY+}: Duplicate entry '{%email%}' for key '{+users_email_unique+}'",
+    ),
+    (
+        "mysql2",
+        "Error: {+Data too long for column 'note' at row 1+} { code: '{+ER_DATA_TOO_LONG+}', errno: {+1406+}, sql: \"INSERT INTO notes SET body = '{%note%}', client = '{%name%}'\", sqlState: '{+22001+}' }",
+    ),
+    (
+        "mysql.slow",
+        "# Query_time: 3.2 Lock_time: 0.0 {+Rows_sent: 1+} SELECT * FROM clients WHERE last_name = '{%first%}' AND dob = '{%birth%}';",
+    ),
+    ("mysql.access", "{+Access denied for user+} '{%login%}'@'{%ip%}' {+(using password: YES)+}"),
+    (
+        "mongo.cmd",
+        '{"t":{"$date":"2026-01-12T10:11:12.345+00:00"},"s":"I","c":"{+COMMAND+}","id":51803,"ctx":"conn12","msg":"{+Slow query+}","attr":{"ns":"{+ehr.clients+}","command":{"find":"clients","filter":{"email":"{%email%}","lastName":"{%first%}"}},"remote":"{%ip%}:51234","durationMillis":{+120+}}}',
+    ),
+    (
+        "mongoose.validation",
+        "{+ValidationError: Client validation failed: email: Path `email` is invalid+} ({%login%}).,{+ phone: Path `phone` is required.+}",
+    ),
+    ("cassandra", '{+InvalidQueryException+}: Invalid STRING constant ({%login%}) for "{+age+}" of type {+int+}'),
+    (
+        "elastic",
+        "{+mapper_parsing_exception+}: {+failed to parse field [dob] of type [date]+} in document with id '{%uuid%}'. Preview of field's value: '{%dob%}'",
+    ),
+    (
+        "pg.unique.ctx",
+        '{+psycopg.errors.UniqueViolation+}: {+duplicate key value violates unique constraint "uq_member"+}\nDETAIL:  Key ({+member_no, plan+})=({%mrn%}, {%first%}) already exists.',
+    ),
+    (
+        "pg.fk.delete",
+        '{+update or delete on table "clients" violates foreign key constraint+} "{+notes_client_id_fkey+}" on table "{+notes+}" DETAIL: Key (id)=({%uuid%}) is still referenced from table "{+notes+}".',
+    ),
+    (
+        "pg.check",
+        '{+new row for relation "clients" violates check constraint "clients_phone_check"+} Detail: Failing row contains (17, {%name%}, {%phone%}, {%email%}, null, t).',
+    ),
+    (
+        "pg.auto_explain",
+        "LOG:  {+duration: 3204.112 ms+}  plan: Query Text: SELECT * FROM clients WHERE email = '{%email%}' Filter: ((email)::text = '{%email%}'::text)",
+    ),
+    (
+        "pg.multi",
+        "ERROR:  {+value too long for type character varying(20)+}\nSTATEMENT:  update clients\n\tset phone = '{%phone%}',\n\t    name = '{%name%}'\n\twhere id = {%mrn%}",
+    ),
+    (
+        "django.debug_sql",
+        '(0.003) {+INSERT INTO "clients_client"+} ("name", "email") VALUES (\'{%name%}\', \'{%email%}\') RETURNING "clients_client"."id"; args=(\'{%name%}\', \'{%email%}\'); alias=default',
+    ),
+    (
+        "django.does_not_exist",
+        "{+clients.models.Client.DoesNotExist+}: Client matching query does not exist. lookup email={%email%}",
+    ),
+    (
+        "django.request_repr",
+        "{+Internal Server Error: /api/clients/+} user={%login%} POST=<QueryDict: {'first_name': ['{%first%}'], 'ssn': ['{%ssn%}']}>",
+    ),
+    (
+        "drf.serializer",
+        "{+serializer invalid+} initial_data={'email': '{%login%}', 'date_of_birth': '{%dob%}'} errors={'{+email+}': ['{+Enter a valid email address.+}']}",
+    ),
+    (
+        "celery",
+        "[2026-01-12 10:11:12,345: ERROR/ForkPoolWorker-1] Task {+notes.tasks.send_reminder+}[{%uuid%}] raised unexpected: {+SMTPRecipientsRefused+}({'{%email%}': (550, b'no')})",
+    ),
+    ("celery.args", "Task {+notes.tasks.sync+}[{%uuid%}] received args=('{%name%}', '{%birth%}') kwargs={'mrn': '{%mrn%}'}"),
+    (
+        "flask.form",
+        "{+ERROR in app: Exception on /notes [POST]+} form=ImmutableMultiDict([('name', '{%name%}'), ('note', '{%note%}')])",
+    ),
+    (
+        "pydantic.str",
+        "1 validation error for {+Client+}\n{+birth_date+}\n  {+Input should be a valid date+} or datetime, invalid character in year [type={+date_from_datetime_parsing+}, input_value='{%dob%}', input_type=str]",
+    ),
+    ("attrs", "{+cannot save+} Client(name='{%name%}', email='{%email%}', phones=['{%phone%}'])"),
+    ("keyerror", "{+KeyError: 'due_date'+} while handling {'patient': '{%name%}', 'member_id': '{%mrn%}'}"),
+    ("rails.started", 'Started GET "{+/clients+}?search={%first%}" for {%ip%} at 2026-01-12 10:11:12 +0000'),
+    ("rails.redirect", "{+Redirected to http://app.example.internal/clients/+}{%mrn%}"),
+    (
+        "rails.active_job",
+        '[ActiveJob] {+Error performing ReminderJob+} (Job ID: {%uuid%}) from Sidekiq(default) with arguments: "{%email%}", "{%name%}"',
+    ),
+    ("rails.mail", "Sent mail to {%email%} {+(12.3ms)+}"),
+    (
+        "sidekiq",
+        '{"class":"{+ReminderJob+}","args":["{%email%}",{"name":"{%name%}"}],"retry":true,"error_message":"{+Net::SMTPSyntaxError+}"}',
+    ),
+    (
+        "spring.converter",
+        "Failed to convert value of type 'java.lang.String' to required type '{+java.util.UUID+}'; nested exception is {+IllegalArgumentException+}: Invalid UUID string: {%login%}",
+    ),
+    (
+        "spring.bind",
+        "{+Field error in object 'client' on field 'phone'+}: rejected value [{%phone%}]; codes [Pattern.client.phone]; default message [{+must match+} \"^[0-9]+$\"]",
+    ),
+    (
+        "spring.principal",
+        "{+Access Denied+} principal=org.springframework.security.core.userdetails.User [Username={%login%}, Password=[PROTECTED], Enabled=true]",
+    ),
+    (
+        "hibernate.entity",
+        "{+could not execute statement+} [insert into client (email,name) values (?,?)] entity: Client(email={%email%}, fullName={%name%}, ssn={%ssn%})",
+    ),
+    ("java.map", "{+Unexpected payload+} {firstName={%first%}, lastName={%first%}, dob={%birth%}, phone={%phone%}}"),
+    (
+        "jackson",
+        '{+Unrecognized field "fullname"+} (class com.example.ClientDto), not marked as ignorable at [Source: (String)"{"fullname":"{%name%}","ssn":"{%ssn%}"}"; line: 1, column: 14]',
+    ),
+    ("dotnet.record", "{+Invalid client+} Client { Name = {%name%}, Email = {%email%}, BirthDate = {%dob%} }"),
+    ("dotnet.sqlexception", "{+Conversion failed when converting the varchar value+} '{%login%}' {+to data type int.+}"),
+    (
+        "dotnet.ef.sensitive",
+        "{+The instance of entity type 'Client' cannot be tracked+} because another instance with the key value '{Id: {%mrn%}}' is already being tracked.",
+    ),
+    (
+        "serilog.text",
+        '[10:11:12 ERR] {+HTTP POST /api/clients responded 500+} {"ClientEmail": "{%email%}", "Dto": {"Name": "{%name%}", "$type": "ClientDto"}}',
+    ),
+    ("go.wrap", "{+create client+}: {+validate+}: {%email%}: {+mail: missing '@' or angle-addr+}"),
+    ("go.printf", '{+failed to insert+} {Name:{%name%} Email:{%email%} DOB:{%birth%}}: {+pq: null value in column "due_date"+}'),
+    (
+        "go.zerolog",
+        '{"level":"error","error":"{+sql: no rows in result set+}","patient":"{%name%}","time":1763521059,"message":"{+lookup failed+}"}',
+    ),
+    ("go.strconv", 'strconv.ParseInt: {+parsing+} "{%login%}": {+invalid syntax+}'),
+    (
+        "rust.debug",
+        '{+thread \'tokio-runtime-worker\' panicked at+} src/main.rs:42: save failed: Client { name: "{%name%}", email: "{%email%}", dob: Some({%birth%}) }',
+    ),
+    (
+        "rust.sqlx",
+        '{+error returned from database: duplicate key value violates unique constraint+} "{+clients_email_key+}" detail: Some("Key (email)=({%email%}) already exists.")',
+    ),
+    (
+        "php.laravel.query",
+        "{+SQLSTATE[22007]: Invalid datetime format: 1292 Incorrect date value+}: '{%dob%}' for column `ehr`.`clients`.`{+dob+}` at row 1 (SQL: {+update `clients` set+} `dob` = {%dob%} where `id` = {%mrn%})",
+    ),
+    ("php.var_dump", 'array(2) { ["name"]=> string(12) "{%name%}" ["email"]=> string(18) "{%email%}" } {+PHP Fatal error+}'),
+    (
+        "php.symfony",
+        '{+request.CRITICAL+}: Uncaught PHP Exception {+DomainException+}: "{+Client invalid+}" {"exception":"[object]","client":{"name":"{%name%}"}} []',
+    ),
+    (
+        "graphql.apollo",
+        '{"level":"error","message":"{+Variable \\"$data\\" got invalid value+} {%mrn%} at \\"data.firstName\\"; {+String cannot represent a non string value+}: {%mrn%}","locations":[{"line":1,"column":10}]}',
+    ),
+    (
+        "graphql.op",
+        '{+GraphQL operation failed+} mutation { createClient(input: {firstName: "{%first%}", email: "{%email%}"}) { id } }',
+    ),
+    ("grpc", '{+rpc error: code = InvalidArgument+} desc = invalid email "{%login%}" for user {%uuid%}'),
+    (
+        "soap",
+        "<soap:Fault><faultstring>{+Validation error+}</faultstring><Patient><FirstName>{%first%}</FirstName><SSN>{%ssn%}</SSN></Patient></soap:Fault>",
+    ),
+    ("hl7", "{+HL7 parse error in segment PID+}: PID|1||{%mrn%}^^^MRN||{%first%}^{%first%}||{%mrn%}|F"),
+    (
+        "fhir",
+        '{"resourceType":"Patient","id":"{%uuid%}","name":[{"family":"{%first%}","given":["{%first%}"]}],"birthDate":"{%birth%}","telecom":[{"system":"phone","value":"{%phone%}"}]}',
+    ),
+    ("xml.attr", '<client name="{%name%}" email="{%email%}" {+status+}="{+invalid+}"/>'),
+    ("csv.row", '{+row 12 rejected: column count mismatch+}: "{%name%}","{%email%}","{%birth%}"'),
+    ("yaml.dump", "{+request+}:\n  firstName: {%first%}\n  lastName: {%first%}\n  notes: {%note%}\n  phone: {%phone%}"),
+    (
+        "curl.trace",
+        "> {+POST /login HTTP/1.1+}\n> {+Authorization+}: Bearer {%jwt%}\n> {+X-Api-Key+}: {%secret%}\n> {+Cookie+}: sid={%secret%}",
+    ),
+    ("multipart", 'Content-Disposition: form-data; name="patientName"\n{+400+} body: patientName={%first%}&ssn={%ssn%}'),
+    ("urlencoded", "{+POST /login 400+} body=username={%qemail%}&password={%urlpassword%}"),
+    (
+        "oauth",
+        "{+invalid_grant+} code={%secret%} redirect_uri=https://app.example.internal/cb client_secret={%secret%} refresh_token={%secret%}",
+    ),
+    (
+        "stripe",
+        "{+StripeCardError: Your card was declined.+} charge for {%email%} card {%card%} {+decline_code: 'generic_decline'+}",
+    ),
+    ("twilio", '{+[TwilioService] Failed to send SMS+} to={%phone%} body="Hi {%first%}, your appointment is tomorrow"'),
+    ("sendgrid", "{+ResponseError: Bad Request+} { personalizations: [ { to: [ { email: '{%email%}', name: '{%name%}' } ] } ] }"),
+    (
+        "aws.sdk",
+        "{+ConditionalCheckFailedException+}: {+The conditional request failed+} Item: { pk: { S: 'PATIENT#{%mrn%}' }, name: { S: '{%name%}' } }",
+    ),
+    ("s3.key", "{+NoSuchKey+}: s3://ehr-docs/patients/{%mrn%}/intake.pdf"),
+    (
+        "kafka",
+        '{+Failed to process message+} topic=clients partition=3 offset=1204 key={%uuid%} value={"name":"{%name%}","dob":"{%birth%}"}',
+    ),
+    ("socket", "{+socket disconnected+} user:{%uuid%} ip:{%ip%} {+reason: transport close+}"),
+    ("next.auth", "{+[next-auth][error][JWT_SESSION_ERROR]+} { message: '{+Invalid token+}', token: '{%jwt%}' }"),
+    ("passport", "{+Authentication failed+} for user '{%login%}' from {%ip%} {+(invalid password)+}"),
+    ("ldap", "{+LDAP bind failed+} for cn={%name%},ou=staff,dc=example,dc=org"),
+    ("ssh", "{+Failed password for invalid user+} {%login%} from {%ip%} port 51234 ssh2"),
+    ("k8s.env", 'env: [{name: DATABASE_PASSWORD, value: "{%password%}"}, {name: {+NODE_ENV+}, value: production}]'),
+    ("git.remote", "fatal: {+unable to access+} 'https://{%login%}:{%urlpassword%}@{+git.example.internal/ehr.git+}/'"),
+    ("smtp", "{+535 Authentication failed+} smtp://{%qemail%}:{%urlpassword%}@{+mail.example.internal:587+}"),
+    ("amqp", "{+connect ECONNREFUSED+} amqp://{%login%}:{%urlpassword%}@{+mq.example.internal:5672/ehr+}"),
+    ("npm.token", "{+npm ERR! code E401+} //registry.example.internal/:_authToken={%secret%}"),
+    (
+        "flyway.url",
+        "{+Unable to obtain connection from database+} (jdbc:mysql://{+db.example.internal+}:3306/ehr?user={%login%}&password={%urlpassword%}) for user '{%login%}'",
+    ),
+    (
+        "pino.pretty",
+        '[10:11:12.345] {+ERROR+} (ehr/1): {+save failed+}\n    patient: {\n      "firstName": "{%first%}",\n      "dob": "{%birth%}"\n    }\n    {+err+}: {\n      "type": "{+TypeError+}",\n      "message": "{+Cannot read properties of null+}"\n    }',
+    ),
+    (
+        "bunyan.cli",
+        '[2026-01-12T10:11:12.345Z] ERROR: ehr/1 on h: {+request failed+} (req_id={%uuid%}, {+statusCode=400+})\n    POST /clients HTTP/1.1\n    authorization: Bearer {%secret%}\n    x-user-email: {%email%}\n    --\n    {"firstName":"{%first%}"}',
+    ),
+    (
+        "loguru.kv",
+        "2026-01-12 10:11:12.345 | {+ERROR+}    | {+notes.api:create:42+} - {+save failed+} | patient='{%name%}' mrn={%mrn%}",
+    ),
+    (
+        "monolog",
+        '[2026-01-12T10:11:12.345+00:00] {+app.ERROR+}: {+Save failed+} {"patient":{"first_name":"{%first%}","phone":"{%phone%}"},"user":"{%email%}"} []',
+    ),
+    (
+        "logback.mdc",
+        "10:11:12.345 [exec-1] {+ERROR c.e.ClientController+} [user={%login%}, ip={%ip%}, sessionId={%hex%}] - {+save failed+}",
+    ),
+    (
+        "zap.console",
+        '2026-01-12T10:11:12.345Z\t{+ERROR+}\tapi/client.go:42\t{+save failed+}\t{"client": {"name": "{%name%}", "email": "{%email%}"}, "{+status+}": {+500+}}',
+    ),
+    (
+        "slog.text",
+        'time=2026-01-12T10:11:12Z {+level=ERROR msg="save failed"+} client.name="{%name%}" client.email={%email%} {+status=500+}',
+    ),
+    ("tracing", '2026-01-12T10:11:12Z {+ERROR ehr::api+}: {+save failed+} client_email={%email%} client_name="{%name%}"'),
+    (
+        "elixir.kw",
+        '10:11:12.345 {+[error]+} {+#PID<0.512.0> running EhrWeb.Endpoint terminated+} params: %{"client" => %{"name" => "{%name%}", "dob" => "{%birth%}"}}',
+    ),
+    (
+        "datadog",
+        '{"status":"{+error+}","message":"{+save failed+}","usr":{"id":"{%uuid%}","name":"{%name%}","email":"{%email%}"},"network":{"client":{"ip":"{%ip%}"}},"http":{"url":"https://app.example.internal/c?email={%qemail%}","status_code":{+400+}}}',
+    ),
+    (
+        "nest.json",
+        '{"level":"error","message":["{+email must be an email+}"],"context":"{+ValidationPipe+}","stack":[null],"target":{"email":"{%login%}","name":"{%name%}"}}',
+    ),
+    (
+        "class_validator.json",
+        '{"level":"error","message":"{+Validation failed+}","errors":[{"target":{"email":"{%login%}"},"value":"{%login%}","property":"{+email+}","children":[],"constraints":{"{+isEmail+}":"{+email must be an email+}"}}]}',
+    ),
+    (
+        "yup.json",
+        '{"level":"error","err":{"type":"{+ValidationError+}","value":{"email":"{%login%}","note":"{%note%}"},"path":"{+email+}","errors":["{+email must be a valid email+}"],"params":{"value":"{%login%}","originalValue":"{%login%}","path":"{+email+}"}}}',
+    ),
+    (
+        "sequelize.json",
+        '{"level":"error","err":{"name":"{+SequelizeUniqueConstraintError+}","errors":[{"message":"{+email must be unique+}","path":"{+email+}","value":"{%email%}","instance":{"name":"{%name%}"}}],"parent":{"code":"{+23505+}","detail":"Key (email)=({%email%}) already exists.","parameters":["{%email%}","{%name%}"]}}}',
+    ),
+    (
+        "typeorm.json",
+        '{"level":"error","err":{"type":"{+QueryFailedError+}","query":"{+INSERT INTO client+}","parameters":["{%email%}","{%note%}"],"driverError":{"code":"{+23502+}","detail":"Failing row contains ({%mrn%}, {%note%}, null).","column":"{+due_date+}"}}}',
+    ),
+    (
+        "axios.json",
+        '{"level":"error","err":{"message":"{+Request failed with status code 422+}","config":{"url":"{+https://api.example.internal/v1/claims+}","data":"{\\"memberName\\":\\"{%name%}\\"}","headers":{"Authorization":"Bearer {%secret%}"}},"response":{"data":{"detail":"member {%name%} unknown"}}}}',
+    ),
+    (
+        "alb.json",
+        '{"client":"{%ip%}","request_url":"https://app.example.internal/c?ssn={%ssn%}","elb_status_code":{+502+},"user_agent":"curl"}',
+    ),
+    (
+        "cloudtrail",
+        '{"eventName":"{+GetSecretValue+}","userIdentity":{"userName":"{%login%}","accessKeyId":"{%awsid%}"},"sourceIPAddress":"{%ip%}","errorCode":"{+AccessDenied+}"}',
+    ),
+    (
+        "json.array",
+        '[{"code":"{+invalid_type+}","path":["{+dueDate+}"],"message":"{+Required+}"},{"code":"{+custom+}","path":["{+email+}"],"message":"{+Email already in use+}: {%email%}"}]',
+    ),
+    ("json.bignum", '{"level":"warn","msg":"{+mismatch+}","ssn":{%mrn%},"card":"{%card%}","npi":"{%mrn%}","amount":{+12+}}'),
+    (
+        "json.snake",
+        '{"severity":"{+ERROR+}","message":"{+intake failed+}","intake_form":{"preferred_name":"{%first%}","emergency_contact_phone":"{%phone%}","presenting_problem":"{%note%}"}}',
+    ),
+    (
+        "json.nested_text",
+        '{"level":"error","message":"{+Upstream replied+}: {\\"error\\":{\\"patient\\":{\\"name\\":\\"{%name%}\\",\\"ssn\\":\\"{%ssn%}\\"}}}"}',
+    ),
+)
+
 _FREE_TEXT: tuple[tuple[str, str], ...] = (
     ("free.name", "{+ERROR+} could not book {%name%} with Dr. {%name%}: {+P2002+}"),
     ("free.note", "{+PrismaClientKnownRequestError+} {+P2011+} while saving: {%note%}"),
     ("free.address", "geocoding {%address%} {+failed+} {+status=400+}"),
+    ("free.audit", "AUDIT {%login%} viewed the chart of {%name%} (MRN: {%mrn%}, DOB: {%dob%}) {+status=200+}"),
     ("free.row", "{+P3018+} bad row for {%name%} born {%dob%} {+23502+}"),
 )
 
 SHAPES: tuple[Shape, ...] = (
     *(Shape(name=name, text=text) for name, text in _PLAIN),
     *(Shape(name=name, text=text, json=True) for name, text in _JSON),
+    *(Shape(name=name, text=text, json=text.startswith(('{"', '[{"'))) for name, text in _SECOND),
     *(Shape(name=name, text=text, free_text=True) for name, text in _FREE_TEXT),
 )
 
