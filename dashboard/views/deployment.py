@@ -175,7 +175,7 @@ def _changes(frame: Frame, row: DeploymentRow, state: ViewState) -> None:
         blocks.empty("Nothing to compare: no failure was seen in this deployment nor in the one before.")
         return
     st.caption(change_words(change))
-    rows, groups = tables.comparison(change, frame.names())
+    rows, groups = tables.comparison(change, frame.names([row.deployment.deployment_id]))
     picked = blocks.table(
         frame,
         rows,

@@ -54,13 +54,13 @@ def _head(frame: Frame, group: FailureGroup, example: Finding | None) -> None:
             blocks.share(
                 frame,
                 state,
-                markdown=sharing.failure(group, example, frame.names(), frame.url(state)),
+                markdown=sharing.failure(group, example, frame.names(group.by_deployment), frame.url(state)),
                 key="failure",
                 command=command,
                 console=url,
             )
         blocks.plain(group.title)
-        blocks.plain(summary(group, frame.names()))
+        blocks.plain(summary(group, frame.names(group.by_deployment)))
         seen = f"first seen {frame.moment(group.first_ms)} · last seen {frame.moment(group.last_ms)}"
         st.caption(f"fingerprint {group.fingerprint} · {seen}")
 
@@ -84,7 +84,7 @@ def _where(frame: Frame, group: FailureGroup) -> None:
     rows = pd.DataFrame(
         [
             {"deployment": name, "requests": group.by_deployment.get(identifier, 0)}
-            for identifier, name in reversed(frame.names().items())
+            for identifier, name in reversed(frame.names(group.by_deployment).items())
         ]
     )
     top = max(group.by_deployment.values(), default=1)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, tzinfo
 from typing import TYPE_CHECKING, Any
@@ -132,12 +132,16 @@ class Frame:
     def freshness(self) -> int | None:
         return self._ask("freshness")  # type: ignore[no-any-return]
 
-    def names(self) -> dict[str, str]:
+    def names(self, seen_in: Iterable[str] = ()) -> dict[str, str]:
         """Deployment id -> its label, oldest first: the order of every sparkline and of every chart's columns.
 
         A label is the revision; with several services the service too, and of a revision that was deployed twice the time.
+        `seen_in`: deployment ids; with them only their services count.
         """
         rows = sorted(self.deployments(), key=lambda row: row.deployment.started_ms or row.deployment.created_ms or 0)
+        wanted = set(seen_in)
+        services = {row.deployment.service for row in rows if row.deployment.deployment_id in wanted}
+        rows = [row for row in rows if not services or row.deployment.service in services]
         several = len({row.deployment.service for row in rows}) > 1
         plain = [
             f"{row.deployment.service} {row.deployment.revision}" if several else str(row.deployment.revision) for row in rows

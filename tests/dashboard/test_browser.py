@@ -43,7 +43,7 @@ def test_from_the_landing_page_to_the_root_cause_in_two_interactions(served, loo
     """One click opens deployment 50, which says the whole cause; a second one has it as Markdown to paste."""
     page = look(served)
     follow(page, "Open deployment 50")
-    page.get_by_text("the application continued").first.wait_for()
+    page.get_by_text("Error: P3005").first.wait_for()
 
     said = text_of(page)
     assert [fact for fact in ROOT_CAUSE if fact not in said] == []
