@@ -30,6 +30,7 @@ check: $(READY)  ## types and lint
 
 lab: $(READY)  ## run the real migration tools against PostgreSQL and record what they print into tests/lab/
 	$(BIN)/python -m tests.lab
+	$(BIN)/python -m tests.lab.validation
 
 bench: $(READY)  ## speed and memory, side by side; tests/benchmarks/README.md explains
 	$(BIN)/python tests/benchmarks/run.py
