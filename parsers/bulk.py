@@ -47,6 +47,7 @@ from parsers.rules import Rule, RuleSet, load_packs
 if TYPE_CHECKING:
     from parsers.scan import Cache
 
+ANY_RULE, ANY_PATTERN, FIRST_OPENER = -1, -2, -11  # parsers/scan.py's, which is imported for big inputs only
 SMALL_BYTES = 1 << 20  # up to here the reference reader is as quick as the fast path's start
 
 
@@ -55,19 +56,22 @@ class _Wanted:
 
     def __init__(self, rules: RuleSet) -> None:
         self._all = rules
-        self.packs, self.by_id, self.tools, self.digest, self.rules = (
-            rules.packs,
-            rules.by_id,
-            rules.tools,
-            rules.digest,
-            rules.rules,
-        )
+        self.packs, self.by_id, self.tools, self.digest, self.rules = rules.packs, rules.by_id, rules.tools, rules.digest, rules.rules
+        self.openers = list(dict.fromkeys(text for pack in rules.packs for text in pack.openers))
+        self._openers = [re.compile(text) for text in self.openers]
         self.numbers: set[int] | None = set()  # None: any rule
 
     def candidates(self, text: str) -> list[Rule]:
         if self.numbers is None:
             return self._all.candidates(text)
         return [self.rules[number] for number in sorted(self.numbers) if number >= 0]
+
+    def take(self, text: str) -> bool:
+        """As reading.Openers: only the openers whose needles stand in the event are tried."""
+        wanted = self._openers
+        if self.numbers is not None and ANY_PATTERN not in self.numbers:
+            wanted = [self._openers[FIRST_OPENER - number] for number in self.numbers if number <= FIRST_OPENER]
+        return any(pattern.search(text) is not None for pattern in wanted)
 
 
 @dataclass(slots=True)
@@ -96,6 +100,7 @@ class BulkReader:
         self.reader = reader
         self._wanted = _Wanted(reader.rules)
         self._narrowed: Reader = replace(reader, rules=self._wanted)  # type: ignore[arg-type]  # asked for candidates only
+        self._narrowed.__dict__["openers"] = self._wanted
         self._cache, self._engine = cache, engine
         self._scanner: Any = None
         self._unknown: re.Pattern[str] | None = None
@@ -120,8 +125,7 @@ class BulkReader:
         if self._scanner is None:
             from parsers.scan import Scanner
 
-            openers = [text for pack in self.reader.rules.packs for text in pack.openers]
-            look_at = list(dict.fromkeys((ERROR_LIKE.pattern, *openers)))
+            look_at = [ERROR_LIKE.pattern, *self._wanted.openers]
             sample = batch.data[: 1 << 20]
             self._scanner = Scanner(self.reader.rules, look_at=look_at, sample=sample, cache=self._cache, engine=self._engine)
             unknown = self._scanner.unknown_when_escaped
@@ -168,7 +172,6 @@ def _plan(scanner: Any, batch: Batch, health_paths: Sequence[str]) -> _Plan:
     import numpy as np
 
     from parsers.columns import count_access
-    from parsers.scan import ANY_RULE
 
     marks = scanner.mark(batch)
     kinds = np.zeros(len(batch), dtype=np.uint8)
@@ -237,7 +240,7 @@ class _Walk:
     def is_heavy(self, at: int) -> bool:
         """A JSON record without a needle of any rule can only matter by its level."""
         number = self.numbers[at]
-        if self.plan.escaped is None or not self.plan.escaped[number] or any(rule != -2 for rule in self.plan.rules[number]):
+        if self.plan.escaped is None or not self.plan.escaped[number] or max(self.plan.rules[number]) >= ANY_RULE:
             return True
         record = structured(self.batch.text(number))
         return record is None or record[1] in (None, "error", "fatal")
@@ -354,7 +357,7 @@ class _Walk:
         rules = self.plan.rules.get(self.numbers[at])
         if rules is None:
             return set()
-        return None if -1 in rules else rules
+        return None if ANY_RULE in rules else rules
 
 
 def _ordinals(times: Any, state: _Stream) -> list[int]:

@@ -11,7 +11,7 @@ from parsers.access import parse_access
 from parsers.extract import EXTRACTORS, Extracted
 from parsers.formats import Payload, field_of, leaves
 from parsers.masks import Redactor, fingerprint, route_template, skeleton
-from parsers.model import Access, Category, Evidence, Fact, Layer, Mark, Match, Severity
+from parsers.model import Access, Category, Event, Evidence, Fact, Layer, Mark, Match, Severity
 from parsers.records import Record
 from parsers.rules import Rule, RuleSet, shorten
 
@@ -344,22 +344,73 @@ def _fact(
 
 def _evidence(record: Record, deciding: int, redactor: Redactor) -> Iterator[Evidence]:
     """The deciding line first, then the record's first lines in order. Redacted as one block: structure spans lines."""
-    seen = record.raw_texts[: MAX_EVIDENCE_LINES + deciding + 1]
-    redacted = redactor.text("\n".join(seen)).split("\n")
-    starts = [0]
-    for text in seen:
-        starts.append(starts[-1] + text.count("\n") + 1)
-    order = [deciding, *(n for n in range(min(len(seen), MAX_EVIDENCE_LINES)) if n != deciding)]
+    seen = min(len(record.events), MAX_EVIDENCE_LINES + deciding + 1)
+    block = _Redacted(record, seen, redactor)
+    order = [deciding, *(n for n in range(min(seen, MAX_EVIDENCE_LINES)) if n != deciding)]
     for number in order[:MAX_EVIDENCE_LINES]:
-        event = record.events[number]
-        text = "\n".join(redacted[starts[number] : starts[number + 1]])
-        yield Evidence(
-            timestamp_ms=event.timestamp_ms,
-            text=text[:MAX_EVIDENCE_CHARS],
-            event_id=event.event_id,
-            file=event.file,
-            line=event.line,
-        )
+        yield LaterEvidence(record.events[number], number, block)
+
+
+class _Redacted:
+    """The first lines of a record, redacted together when one of them is first asked for."""
+
+    __slots__ = ("_lines", "_record", "_redactor", "_seen")
+
+    def __init__(self, record: Record, seen: int, redactor: Redactor) -> None:
+        self._record: Record | None = record
+        self._seen, self._redactor = seen, redactor
+        self._lines: list[str] = []
+
+    def line(self, number: int) -> str:
+        if self._record is not None:
+            texts = self._record.raw_texts[: self._seen]
+            redacted = self._redactor.text("\n".join(texts)).split("\n")
+            at = 0
+            for text in texts:
+                end = at + text.count("\n") + 1
+                self._lines.append("\n".join(redacted[at:end])[:MAX_EVIDENCE_CHARS])
+                at = end
+            self._record = None
+        return self._lines[number]
+
+
+class LaterEvidence(Evidence):
+    """Evidence whose text is redacted when it is first asked for: most of what is read is counted and never shown.
+
+    It is an Evidence in every other way; comparing, printing, copying and pickling it see the redacted text only.
+    """
+
+    __slots__ = ("_block", "_number")
+
+    def __init__(self, event: Event, number: int, block: _Redacted) -> None:
+        set_field = object.__setattr__
+        set_field(self, "timestamp_ms", event.timestamp_ms)
+        set_field(self, "event_id", event.event_id)
+        set_field(self, "file", event.file)
+        set_field(self, "line", event.line)
+        set_field(self, "_number", number)
+        set_field(self, "_block", block)
+
+    @property
+    def text(self) -> str:  # type: ignore[override]  # read-only in both
+        block: _Redacted = self._block
+        return block.line(self._number)
+
+    def settled(self) -> Evidence:
+        return Evidence(timestamp_ms=self.timestamp_ms, text=self.text, event_id=self.event_id, file=self.file, line=self.line)
+
+    def __eq__(self, other: object) -> bool:
+        return self.settled() == (other.settled() if isinstance(other, LaterEvidence) else other)
+
+    def __hash__(self) -> int:
+        return hash(self.settled())
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _evidence_again, (self.timestamp_ms, self.text, self.event_id, self.file, self.line)
+
+
+def _evidence_again(timestamp_ms: int, text: str, event_id: str | None, file: str | None, line: int | None) -> Evidence:
+    return Evidence(timestamp_ms=timestamp_ms, text=text, event_id=event_id, file=file, line=line)
 
 
 def _unexplained_fingerprint(record: Record) -> str:

@@ -342,12 +342,21 @@ def _level(data: Mapping[str, Any]) -> str | None:
     return _LEVEL_NAMES.get(value.strip().lower()) if isinstance(value, str) else None
 
 
-_PLAIN_LEVEL = re.compile(
-    r"(?:^|[\s\[|])(TRACE|DEBUG|INFO|NOTICE|WARN(?:ING)?|ERROR|ERR|FATAL|CRITICAL|SEVERE|PANIC|info|warn|error|fatal|debug)(?=[\]\s:|])"
-    r"|\blevel=\"?(\w{3,8})"
+_LEVEL_WORD = re.compile(
+    r"(TRACE|DEBUG|INFO|NOTICE|WARN(?:ING)?|ERROR|ERR|FATAL|CRITICAL|SEVERE|PANIC|info|warn|error|fatal|debug)(?=[\]\s:|])"
 )
+_LEVEL_PAIR = re.compile(r"\blevel=\"?(\w{3,8})")
 
 
 def _plain_level(text: str) -> str | None:
-    hit = _PLAIN_LEVEL.search(text[:200])
-    return _LEVEL_NAMES.get((hit[1] or hit[2]).lower()) if hit else None
+    """The level that a plain line names near its beginning: a word alone, or `level=word`, whichever comes first."""
+    head = text[:200]
+    at, word = len(head), ""
+    for hit in _LEVEL_WORD.finditer(head):
+        if hit.start() == 0 or head[hit.start() - 1] in "[|" or head[hit.start() - 1].isspace():
+            at, word = hit.start(), hit[1]
+            break
+    pair = _LEVEL_PAIR.search(head) if "level=" in head else None
+    if pair is not None and pair.start() < at:
+        word = pair[1]
+    return _LEVEL_NAMES.get(word.lower())

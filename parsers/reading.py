@@ -33,7 +33,7 @@ from parsers.model import (
 )
 from parsers.records import HARD_START, MAX_SILENCE_MS, Block, Record, frame
 from parsers.requests import count_key, fold_requests
-from parsers.rules import RuleSet, load_packs, shorten
+from parsers.rules import RuleSet, load_packs, required_literals, shorten
 
 MAX_HEAD_EVENTS = 800  # a stretch without one sure boundary is cut here
 MAX_OPENINGS = 10_000
@@ -76,9 +76,8 @@ class Reader:
     health_paths: tuple[str, ...] = ()
 
     @cached_property
-    def openers(self) -> re.Pattern[str] | None:
-        texts = [f"(?:{text})" for pack in self.rules.packs for text in pack.openers]
-        return re.compile("|".join(texts)) if texts else None
+    def openers(self) -> Openers:
+        return Openers(text for pack in self.rules.packs for text in pack.openers)
 
     def opens(self, text: str, payload: Payload) -> bool:
         """Whether an event may begin a record of several events: a rule, a pack's opener or an error-like line takes it."""
@@ -87,12 +86,27 @@ class Reader:
         if parse_access(payload, health_paths=self.health_paths) is not None:
             return False
         seen = shorten(text)
-        if ERROR_LIKE.search(seen) is not None or (self.openers is not None and self.openers.search(seen) is not None):
+        if ERROR_LIKE.search(seen) is not None or self.openers.take(seen):
             return True
         return any(rule.search(seen) is not None for rule in self.rules.candidates(seen))
 
     def classify(self, record: Record) -> Fact | None:
         return classify_record(record, self.rules, self.redactor, self.health_paths)
+
+
+class Openers:
+    """The packs' patterns of lines that begin a record; each is tried only where one of its literals stands."""
+
+    def __init__(self, texts: Iterable[str]) -> None:
+        self._some = [(required_literals(text), re.compile(text)) for text in dict.fromkeys(texts)]
+
+    def take(self, text: str) -> bool:
+        lowered = text.lower()
+        return any(
+            pattern.search(text) is not None
+            for literals, pattern in self._some
+            if not literals or any(literal in lowered for literal in literals)
+        )
 
 
 class StreamReader:

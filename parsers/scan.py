@@ -28,7 +28,9 @@ WEAK_BITS = 18.0  # a choice less telling than that is compared with the others 
 BARE_BITS = 9.0  # less than that is a bracket and a blank
 _STEP = 1 << 20  # a hit is packed as end * _STEP + code
 ANY_RULE = -1  # an event that has to be looked at with every rule
-NO_RULE = -2  # one that has to be looked at, though no needle of a rule is in it
+ANY_PATTERN = -2  # ... with every pattern of `look_at`
+LEVEL = -3  # ... for its level
+FIRST_PATTERN = -10  # ... with the first pattern of `look_at`; the second is one less, and so on
 
 Integers = NDArray[np.int64]
 Flags = NDArray[np.bool_]
@@ -217,7 +219,7 @@ def best_engine() -> Callable[[Sequence[Needle], Sequence[bytes]], Engine]:
 
 @dataclass(slots=True)
 class Marks:
-    """What the scan says of a batch. `rules`: event -> numbers of the rules that may take it, ANY_RULE and NO_RULE among them."""
+    """What the scan says of a batch. `rules`: event -> numbers of the rules that may take it, and what else it has to be looked at for (negative)."""
 
     rules: dict[int, set[int]]
     escaped: Flags | None  # which events are JSON or its like; None: not one of them
@@ -239,7 +241,7 @@ class Scanner:
         candidates = _candidates(rules, look_at, cache)
         build = engine or best_engine()
         count = len(rules.rules)
-        targets = [*range(count), *[NO_RULE] * len(look_at)]
+        targets = [*range(count), *(FIRST_PATTERN - number for number in range(len(look_at)))]
         lines = sample.split(b"\n")
         # Patterns of brackets and blanks hold no telling needle: they are looked for as they are.
         loose = {
@@ -247,8 +249,8 @@ class Scanner:
             for number, (pattern, some) in enumerate(zip(look_at, candidates.plain[count:], strict=True), count)
             if not _is_telling(some) and (text := triggers.loosened(pattern)) is not None
         }
-        specials = [(text.encode(), NO_RULE) for text in dict.fromkeys(loose.values())]
-        specials += [(text, NO_RULE) for text in (*_PLAIN_LEVELS, *_PREFIXES)]
+        specials = [(text.encode(), targets[number]) for number, text in loose.items()]
+        specials += [(text, LEVEL) for text in _PLAIN_LEVELS] + [(text, ANY_PATTERN) for text in _PREFIXES]
         covered = [[] if number in loose else some for number, some in enumerate(candidates.plain)]
         self._plain = _Side(covered, targets, specials, b"\n".join(x for x in lines if b"{" not in x), build)
         # What is opened anyway (JSON and its like) can be asked for the patterns that no needle is known of.
@@ -256,7 +258,7 @@ class Scanner:
             text for text, some in zip(look_at, candidates.escaped[count:], strict=True) if not all(some)
         )
         covered = candidates.escaped[:count] + [some if all(some) else [] for some in candidates.escaped[count:]]
-        specials = [(text, NO_RULE) for text in _ESCAPED_LEVELS] + [(triggers.UNUSUAL_ESCAPES.encode(), ANY_RULE)]
+        specials = [(text, LEVEL) for text in _ESCAPED_LEVELS] + [(triggers.UNUSUAL_ESCAPES.encode(), ANY_RULE)]
         self._escaped = _Side(covered, targets, specials, b"\n".join(x for x in lines if b"{" in x), build)
 
     def mark(self, batch: Batch) -> Marks:
