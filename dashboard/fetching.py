@@ -242,7 +242,8 @@ class Fetcher:
         try:
             report = puller.run(self._scopes, window)
         finally:
-            sink.flush()
+            if not puller.broken:
+                sink.flush()
         if sink.fewer:
             self.notices.append(f"{sink.fewer} stretches held fewer events than at an earlier reading; the fuller readings are kept")
         complete_to = self._settle(sink, window, report)
@@ -393,11 +394,7 @@ def run_fetch(
         NotSeenError: exit code 4, with what happened, on which API in which region, and the command that mends it.
     """
     fetcher = Fetcher(settings=settings, keeper=keeper, aws=aws or connect(settings, request, stop=stop), request=request)
-    try:
-        fetcher.prepare()
-    except KeyboardInterrupt:
-        fetcher.aws.stop.set()
-        raise
+    fetcher.prepare()
     window = fetcher.window()
     plan = fetcher.plan(window) if window.length_ms >= LONG_MS else None
     if plan is not None and say:

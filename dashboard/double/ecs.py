@@ -23,10 +23,11 @@ class EcsDouble:
     def __init__(self, truth: SceneTruth) -> None:
         self.truth = truth
         ecs = truth.ecs
-        self.services = list(ecs.get("describe_services", {}).get("services", []))
         self.deployments = list(ecs.get("describe_service_deployments", {}).get("serviceDeployments", []))
+        self.services = list(ecs.get("describe_services", {}).get("services", [])) or _services_behind(self.deployments)
         self.revisions = list(ecs.get("describe_service_revisions", {}).get("serviceRevisions", []))
-        self.definitions = list(ecs.get("describe_task_definition", {}).values())
+        prefix = f"arn:aws:ecs:{truth.region}:{truth.account}:task-definition/"
+        self.definitions = [_with_arn(answer, prefix) for answer in ecs.get("describe_task_definition", {}).values()]
         self.tasks = _all_tasks(ecs)
         self.settings = list(ecs.get("list_account_settings", {}).get("settings", []))
         self.answers: dict[str, Callable[[Request], dict[str, Any]]] = {
@@ -215,7 +216,21 @@ def _all_tasks(ecs: dict[str, Any]) -> list[dict[str, Any]]:
     snapshots = [task for snapshot in ecs.get("describe_tasks_snapshots", []) for task in snapshot["response"]["tasks"]]
     by_arn = {task["taskArn"]: task for task in snapshots}
     by_arn |= {task["taskArn"]: task for task in ecs.get("describe_tasks", {}).get("tasks", [])}
-    return sorted(by_arn.values(), key=lambda task: str(task.get("createdAt", "")))
+    told = [{"desiredStatus": "STOPPED" if task.get("stoppedAt") else "RUNNING"} | task for task in by_arn.values()]
+    return sorted(told, key=lambda task: str(task.get("createdAt", "")))
+
+
+def _services_behind(deployments: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """A lean scene tells no services: they are those that its deployments name."""
+    return [
+        {"serviceArn": arn, "serviceName": arn.rsplit("/", 1)[-1], "clusterArn": cluster, "status": "ACTIVE", "deployments": [], "events": []}
+        for arn, cluster in dict.fromkeys((one["serviceArn"], one["clusterArn"]) for one in deployments)
+    ]
+
+
+def _with_arn(answer: dict[str, Any], prefix: str) -> dict[str, Any]:
+    definition = answer["taskDefinition"]
+    return answer | {"taskDefinition": {"taskDefinitionArn": prefix + _name(definition)} | definition}
 
 
 def _named(item: dict[str, Any], wanted: Iterable[str | None], *keys: str) -> bool:

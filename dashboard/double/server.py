@@ -76,6 +76,7 @@ class Double:
         self.clock = Clock(truth.as_of_ms if now_ms is None else now_ms, speed)
         self.calls: Counter[tuple[str, str]] = Counter()
         self.outcomes: Counter[str] = Counter()
+        self.on_call: Callable[[int], None] | None = None  # told the number of each call before it is answered
         self._moto = _Moto(truth) if with_moto and moto_installed() else None
         self._lock = threading.Lock()
         self._server: ThreadingHTTPServer | None = None
@@ -123,6 +124,8 @@ class Double:
         known = answers.get(api)
         if known is None:
             return None
+        if self.on_call:
+            self.on_call(self.calls.total() + 1)
         request = Request(api=api, region=region, body=body, now_ms=self.clock(), faults=self.faults)
         self.quotas.take(api)
         self._meet_faults(request)

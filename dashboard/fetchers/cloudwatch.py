@@ -158,23 +158,10 @@ class _Joiner:
         held = {_composite(event) for event in self.held}
         return any(event.timestamp == self.cut_ms and _composite(event) in held for event in page.events)
 
-    def settle_twins(self, page: LogPage, exact: list[RawEvent] | None) -> None:
-        """Take the exact events of the newest millisecond in place of what two pages said of it.
-
-        Without them (FilterLogEvents is denied) equal lines count as repeats, as often as the page before had them.
-        """
-        if exact is not None:
-            page.events = [event for event in page.events if event.timestamp != self.cut_ms]
-            self.held = exact
-            return
-        repeats = Counter(map(_composite, self.held))
-        kept = []
-        for event in page.events:
-            if event.timestamp == self.cut_ms and repeats[_composite(event)] > 0:
-                repeats[_composite(event)] -= 1
-            else:
-                kept.append(event)
-        page.events = kept
+    def settle_twins(self, page: LogPage, exact: list[RawEvent]) -> None:
+        """Take the exact events of the newest millisecond in place of what two pages said of it."""
+        page.events = [event for event in page.events if event.timestamp != self.cut_ms]
+        self.held = exact
 
     def _deliver(self, fresh: list[RawEvent]) -> Chunk:
         pool = self.held + fresh
@@ -265,8 +252,8 @@ def _of_stream(event: RawEvent, stream: str) -> RawEvent:
     return event
 
 
-def _exact_millisecond(aws: Aws, scope: Scope, stream: str, at_ms: int, tally: Tally) -> list[RawEvent] | None:
-    """One millisecond of a stream through FilterLogEvents, whose event ids tell twins from repeats; None when it is denied."""
+def _exact_millisecond(aws: Aws, scope: Scope, stream: str, at_ms: int, tally: Tally) -> list[RawEvent]:
+    """One millisecond of a stream through FilterLogEvents, whose event ids tell twins from repeats."""
     tally.add(probes=1)
     alone = Scope(region=scope.region, log_group=scope.log_group, streams=(stream,))
     try:
@@ -274,9 +261,24 @@ def _exact_millisecond(aws: Aws, scope: Scope, stream: str, at_ms: int, tally: T
     except AwsError as error:
         if not error.denied:
             raise
-        return None
+        return _millisecond_alone(aws, scope, stream, at_ms)
     events = [event for chunk in chunks for event in chunk.events]
     return [RawEvent(event.timestamp, event.message, event.ingestion) for event in events]
+
+
+def _millisecond_alone(aws: Aws, scope: Scope, stream: str, at_ms: int) -> list[RawEvent]:
+    """The same where FilterLogEvents is denied: one window of GetLogEvents, which has one page unless 10,000 events share it."""
+    where: dict[str, object] = {"logGroupName": scope.log_group, "logStreamName": stream, "startFromHead": True}
+    where |= {"startTime": at_ms, "endTime": at_ms + 1}
+    found: list[RawEvent] = []
+    token: str | None = None
+    for _ in range(MAX_REPEATED_TOKENS):
+        page = aws.page("get_log_events", region=scope.region, about=scope.log_group, **where, **({"nextToken": token} if token else {}))
+        found.extend(event for event in page.events if event.timestamp == at_ms)
+        if page.forward_token is None or page.forward_token == token:
+            break
+        token = page.forward_token
+    return found
 
 
 @dataclass(slots=True)

@@ -10,15 +10,21 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
 
 from dashboard.fetchers.pull import CellRead
 from dashboard.fetchers.session import RawEvent
 from dashboard.fetchers.slices import CELL_MS, Gap, Scope, SliceState, Window, cell_start
 from dashboard.store import Database, Slice, fetched, slices
 from dashboard.store import SliceState as StoredState
-from parsers import Event, Reader, Reading, StreamKey, StreamReading, read, sealed
+from parsers import Event, Reader, Reading, StreamKey, StreamReading, sealed
+from parsers.reading import in_order, read_stream
 
-READ_AFTER = 4_000               # events of a stream and cell that wait before they are read
+if TYPE_CHECKING:
+    from parsers.bulk import BulkReader
+
+READ_AFTER = 5_000               # events of a stream and cell that wait before they are read
+BULK_FROM = 3_000                # as many are read by the fast path, whose start costs a quarter of a second
 FLUSH_EVERY_S = 2.0
 FLUSH_SHARE = 4                  # ... and at least so many times as long as the last write took
 FLUSH_FACTS = 20_000
@@ -75,6 +81,7 @@ class StoreSink:
         self._confirmed: list[CellRead] = []
         self._gaps: list[Gap] = []
         self._known: dict[tuple[Scope, int], fetched.FetchedCell] = {}
+        self._bulk: BulkReader | None = None
         self.streams: set[StreamKey] = set()
         self.fewer = 0  # cells that a later reading had fewer events of
 
@@ -137,11 +144,23 @@ class StoreSink:
         return StreamKey(log_group=scope.log_group, log_stream=stream, account=self.account, region=scope.region)
 
     def _read(self, stretch: _Stretch) -> None:
-        events, stretch.waiting = stretch.waiting, []
+        events, stretch.waiting = in_order(stretch.waiting), []
         if not events:
             return
-        one = read(events, rules=self.reader.rules, redactor=self.reader.redactor, health_paths=self.reader.health_paths)
+        key = events[0].stream
+        if len(events) >= BULK_FROM:
+            one = self._read_in_bulk(events)
+        else:
+            one = Reading(parts={key: (read_stream(self.reader, key, events),)}, reader=self.reader)
         stretch.reading = one if stretch.reading is None else stretch.reading + one
+
+    def _read_in_bulk(self, events: Sequence[Event]) -> Reading:
+        from parsers.batch import Batch
+        from parsers.bulk import BulkReader
+
+        self._bulk = self._bulk or BulkReader(self.reader)
+        self._bulk.feed(Batch.of(events))
+        return self._bulk.take()
 
     def _slice(self, cell: CellRead, stream: str, stretch: _Stretch) -> Slice:
         self._read(stretch)

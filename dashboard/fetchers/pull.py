@@ -9,12 +9,14 @@ progress, Ctrl-C and the store live in one thread, and memory depends on what is
 from __future__ import annotations
 
 import queue
+import signal
 import threading
 import time
 import zlib
 from bisect import bisect_left
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from itertools import count
 from typing import Protocol
@@ -222,6 +224,7 @@ class Pull:
         self._fatal: AwsError | None = None
         self._interrupted = False
         self._verifying = False
+        self.broken = False
         self._window_ms = self._covered_ms = self._end_ms = self._events = 0
         self._newest_ms: int | None = None
         self._board = Board((), newest_first=self.options.newest_first)
@@ -275,14 +278,16 @@ class Pull:
         for worker in workers:
             worker.start()
         try:
-            self._take_in(workers)
-        except KeyboardInterrupt:
-            self._halt()
-            self._take_in(workers)
-        except BaseException:
+            with stop_on_ctrl_c(self.aws.stop):
+                self._take_in(workers)
+        except BaseException as error:
+            # An interrupt that was not asked for politely may have hit anywhere: what is half done is not to be trusted.
+            self.broken = isinstance(error, KeyboardInterrupt)
             self._halt()
             self._drain(workers)
             raise
+        finally:
+            self._forget_unfinished()
 
     def _lanes(self) -> Iterator[Api]:
         """A lane for each worker: enough chains to keep a quota busy at half a second a page."""
@@ -297,6 +302,12 @@ class Pull:
         self._interrupted = True
         self.aws.stop.set()
         self._board.stop()
+
+    def _forget_unfinished(self) -> None:
+        """After a stop: cells that were under way are not kept."""
+        for group, cell_ms in self._cells:
+            self.sink.discard(self._groups[group].scope, cell_ms, None)
+        self._cells.clear()
 
     def _drain(self, workers: Sequence[threading.Thread]) -> None:
         while any(worker.is_alive() for worker in workers):
@@ -613,6 +624,28 @@ class Pull:
 
 
 _SIXTY_FOUR_BITS = 2**64 - 1
+
+
+@contextmanager
+def stop_on_ctrl_c(stop: threading.Event) -> Iterator[None]:
+    """The first Ctrl-C sets `stop` and breaks nothing off in the middle; the second one interrupts as usual.
+
+    Outside the main thread (the dashboard's worker) signals don't come, and nothing is changed.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.getsignal(signal.SIGINT)
+
+    def once(*_: object) -> None:
+        stop.set()
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+
+    signal.signal(signal.SIGINT, once)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def _by_stream(events: list[RawEvent]) -> dict[str, list[RawEvent]]:
