@@ -86,7 +86,7 @@ VARYING: tuple[Mask, ...] = (
     Mask(
         kind="quantity",  # a number and its unit are one token, whether or not a blank stands between them
         pattern=re.compile(
-            r"(?<![\w.])[+-]?\d[\d.,']{0,30}(?:[ \u00a0\u202f]\d{3}){0,4}[\d.,]{0,12}[ _\u00a0\u202f]?"
+            r"(?<![\w.,'])[+-]?\d[\d.,']{0,30}(?:[ \u00a0\u202f]\d{3}){0,4}[\d.,]{0,12}[ _\u00a0\u202f]?"
             r"(?:ms|s|sec|secs|seconds?|minutes?|min|m|h|hours?|days?|µs|us|ns|[kKmMgGtT]i?[bB]|bytes?|%)(?!\w)"
         ),
     ),

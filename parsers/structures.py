@@ -202,7 +202,7 @@ _CUTS: tuple[_Cut, ...] = (
         ),
         end=_until(r"\s"),
     ),
-    _Cut(needle="|", head=re.compile(r"\b(?:PID|NK1|IN1|GT1|PV1|OBX|NTE)\|(?=[^\n]*\|)"), end=_until(r"\n")),
+    _Cut(needle="|", head=re.compile(r"\b(?:PID|NK1|IN1|GT1|PV1|OBX|NTE)\|(?=[^\n|]{0,80}\|)"), end=_until(r"\n")),
     _Cut(
         needle="PRIVATE KEY-----",
         head=re.compile(r"-----BEGIN [A-Z ]{0,30}PRIVATE KEY-----"),
