@@ -40,6 +40,7 @@ from parsers.wording import (
     MIGRATION,
     PLACEHOLDER,
     PROSE_WORD,
+    STAMP,
     TYPE_NAMES,
     collapsed,
     is_known,
@@ -167,8 +168,7 @@ class Redactor:
         return "\n".join(line if line == other else UNREADABLE for line, other in zip(text.split("\n"), again, strict=True))
 
     def _pass(self, text: str) -> str:
-        done = self._block(text, 0)
-        return "\n".join(map(self._strict_line, done.split("\n"))) if self.strict else done
+        return self._block(text, 0)
 
     def _strict_line(self, line: str) -> str:
         return line if line == UNREADABLE else strict_line(line, self._words)
@@ -213,6 +213,10 @@ class Redactor:
         return before + json.dumps(walked, ensure_ascii=line.isascii(), separators=separators)
 
     def _plain(self, text: str, depth: int) -> str:
+        shown = self._redacted(text, depth)
+        return "\n".join(map(self._strict_line, shown.split("\n"))) if self.strict else shown
+
+    def _redacted(self, text: str, depth: int) -> str:
         if not may_tell(text) and not (":" in text and _has_telling_key(text)):
             return text
         if ('\\"' in text or "\\n" in text) and (messages := _escaped_messages(text)):
@@ -244,7 +248,11 @@ class Redactor:
         if hit["quote"] not in content:
             return hit[0]
         what = meaning(hit["key"])
-        shown = self._block(content, depth + 1) if what in (Meaning.TEXT, Meaning.ERRORS) else self._string(what, hit["key"], content, depth)
+        shown = (
+            self._block(content, depth + 1)
+            if what in (Meaning.TEXT, Meaning.ERRORS)
+            else self._string(what, hit["key"], content, depth)
+        )
         return f"{hit['lead']}{hit['quote']}{shown}{hit['quote']}"
 
     def _users(self, text: str) -> str:
@@ -387,6 +395,8 @@ class Redactor:
         return value if is_own_address(value) else self.token("id" if normal(key).endswith("id") else "user", value)
 
     def _identifier(self, value: str) -> str:
+        if STAMP.match(value):
+            return value
         if IDENTIFIER.match(value):
             masked = self._patterns(value)
             return masked if masked != value or names_a_thing(value) or (value.isdigit() and len(value) < 6) else collapsed(value)

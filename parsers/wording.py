@@ -48,6 +48,7 @@ MESSAGE_LIKE = re.compile(
 )
 
 
+STAMP = re.compile(r"\A\d{4}-\d\d-\d\d[T ]\d\d:\d\d(?::\d\d(?:[.,]\d{1,9})?)?(?:Z|[+-]\d\d:?\d\d)?\Z")
 DATE = re.compile(r"\A\d{1,4}[-/.]\d{1,2}[-/.]\d{1,4}\Z")
 
 
