@@ -25,14 +25,14 @@ from dashboard.fetching import connect
 from dashboard.settings import Settings
 from parsers import NotSeenError
 
-PROBE_END_MS = 1                 # probes ask for one millisecond in 1970: allowed or denied, and nothing read
+PROBE_END_MS = 1  # probes ask for one millisecond in 1970: allowed or denied, and nothing read
 
 
 class Sign(StrEnum):
     """How a check came out."""
 
     OK = "ok"
-    NOTE = "note"                # works, and worth knowing
+    NOTE = "note"  # works, and worth knowing
     FAILED = "failed"
 
 
@@ -59,7 +59,16 @@ class Doctor:
 
     def check_ups(self) -> Iterator[CheckUp]:
         """Every check, as it is done."""
-        for check in (self._identity, self._region, self._clock, self._ecs, self._log_groups, self._permissions, self._log_mode, self._event_groups):
+        for check in (
+            self._identity,
+            self._region,
+            self._clock,
+            self._ecs,
+            self._log_groups,
+            self._permissions,
+            self._log_mode,
+            self._event_groups,
+        ):
             try:
                 yield from check()
             except AwsError as error:
@@ -81,18 +90,27 @@ class Doctor:
         skew = self.aws.skew_ms or 0
         if abs(skew) > SKEW_WORTH_NAMING_MS:
             text = f"this machine is {abs(skew) // 1000} s {'behind' if skew > 0 else 'ahead of'} AWS; times are taken from AWS"
-            yield CheckUp(name="clock", sign=Sign.NOTE, text=text, mend="date -u   (then set the clock, for example: sudo chronyc makestep)")
+            yield CheckUp(
+                name="clock", sign=Sign.NOTE, text=text, mend="date -u   (then set the clock, for example: sudo chronyc makestep)"
+            )
         else:
             yield CheckUp(name="clock", sign=Sign.OK, text="within a minute of AWS's")
 
     def _ecs(self) -> Iterator[CheckUp]:
         if not self.settings.cluster:
-            yield CheckUp(name="ecs", sign=Sign.NOTE, text="no cluster is set: no deployments, no verdicts", mend="add --cluster NAME --service NAME")
+            yield CheckUp(
+                name="ecs",
+                sign=Sign.NOTE,
+                text="no cluster is set: no deployments, no verdicts",
+                mend="add --cluster NAME --service NAME",
+            )
             return
         self.answers = ask_ecs(self.aws, EcsQuestion(cluster=self.settings.cluster, service=self.settings.service))
         services = self.answers["describe_services"]["services"]
         deployments = self.answers.get("describe_service_deployments", {}).get("serviceDeployments", [])
-        yield CheckUp(name="ecs", sign=Sign.OK, text=f"{len(services)} services, {len(deployments)} deployments of the last 90 days")
+        yield CheckUp(
+            name="ecs", sign=Sign.OK, text=f"{len(services)} services, {len(deployments)} deployments of the last 90 days"
+        )
         for notice in self.answers["_about"]["notices"]:
             yield CheckUp(name="ecs", sign=Sign.NOTE, text=notice)
         self.places = log_places(self.answers, self.aws.region)
@@ -107,7 +125,12 @@ class Doctor:
         for region, name in self._named_groups():
             yield self._log_group(region, name)
         if not self._named_groups():
-            yield CheckUp(name="log group", sign=Sign.FAILED, text="no log group is known", mend="add --cluster and --service, or --log-group NAME")
+            yield CheckUp(
+                name="log group",
+                sign=Sign.FAILED,
+                text="no log group is known",
+                mend="add --cluster and --service, or --log-group NAME",
+            )
 
     def _log_group(self, region: str, name: str) -> CheckUp:
         group = self._groups[region, name] = find_log_group(self.aws, name, region)
@@ -115,7 +138,12 @@ class Doctor:
             mend = f"aws logs describe-log-groups --region {region} --query 'logGroups[].logGroupName'"
             return CheckUp(name="log group", sign=Sign.FAILED, text=f"{name} does not exist in {region}", mend=mend)
         if not group.readable:
-            return CheckUp(name="log group", sign=Sign.FAILED, text=group.why_not, mend="use a STANDARD log group for services whose deployments are judged")
+            return CheckUp(
+                name="log group",
+                sign=Sign.FAILED,
+                text=group.why_not,
+                mend="use a STANDARD log group for services whose deployments are judged",
+            )
         kept = f"kept {group.retention_days} days" if group.retention_days else "kept for ever"
         return CheckUp(name="log group", sign=Sign.OK, text=f"{name} in {region}: {group.log_class}, {kept}")
 
@@ -154,7 +182,12 @@ class Doctor:
             return
         if self.places.may_lose_lines and self._default_mode() != "blocking":
             text = "containers log non-blocking (the default since 2025-06-25): lines are dropped when the buffer is full, and verdicts say so"
-            yield CheckUp(name="log driver", sign=Sign.NOTE, text=text, mend='in the task definition: logConfiguration.options "mode": "blocking"')
+            yield CheckUp(
+                name="log driver",
+                sign=Sign.NOTE,
+                text=text,
+                mend='in the task definition: logConfiguration.options "mode": "blocking"',
+            )
         else:
             yield CheckUp(name="log driver", sign=Sign.OK, text="blocking: the driver drops no lines")
 
@@ -185,8 +218,12 @@ class Doctor:
 def _deny(action: str, region: str) -> Callable[[], object]:
     def refuse() -> object:
         raise AwsError(
-            f"{action} is denied", hint=f"triage doctor --iam-policy   (grant {action} to this identity)", code="AccessDeniedException",
-            api=action.partition(":")[2], region=region, action=action,
+            f"{action} is denied",
+            hint=f"triage doctor --iam-policy   (grant {action} to this identity)",
+            code="AccessDeniedException",
+            api=action.partition(":")[2],
+            region=region,
+            action=action,
         )
 
     return refuse

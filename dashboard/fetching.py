@@ -32,8 +32,8 @@ from dashboard.store import Database, SliceState, ecs, fetched, rollups, slices
 from parsers import EcsFacts, Event, NotSeenError, Reader, StreamKey, attribute, ecs_facts, rfc3339
 
 DEFAULT_SINCE_MS = 2 * 3_600_000
-LONG_MS = 3 * 3_600_000          # windows from this on are planned first
-VERIFY_UP_TO_PAGES = 40          # a pull so small is read twice without being asked to
+LONG_MS = 3 * 3_600_000  # windows from this on are planned first
+VERIFY_UP_TO_PAGES = 40  # a pull so small is read twice without being asked to
 POLL_S = 5.0
 ECS_EVERY_S = 60.0
 DAY_MS = 86_400_000
@@ -105,7 +105,9 @@ class FetchReport:
             f"{rfc3339(self.window.start_ms)} to {rfc3339(self.window.end_ms)}: {self.cells} stretches read now "
             f"({self.verified} verified, {self.settled} settled, {self.open} open)",
         ]
-        told += [f"NOT SEEN {gap.scope.log_group} {rfc3339(gap.start_ms)} to {rfc3339(gap.end_ms)}: {gap.reason}" for gap in self.gaps]
+        told += [
+            f"NOT SEEN {gap.scope.log_group} {rfc3339(gap.start_ms)} to {rfc3339(gap.end_ms)}: {gap.reason}" for gap in self.gaps
+        ]
         return told + [f"note: {notice}" for notice in self.notices]
 
 
@@ -132,7 +134,9 @@ class Fetcher:
             NotSeenError: nothing to read: no credentials, no such cluster, service or group, or none that can be read.
         """
         if not (self.settings.cluster or self.settings.log_groups):
-            raise NotSeenError("neither a cluster nor a log group is named", hint="add --cluster NAME --service NAME, or --log-group NAME")
+            raise NotSeenError(
+                "neither a cluster nor a log group is named", hint="add --cluster NAME --service NAME, or --log-group NAME"
+            )
         self._account = self._who()
         self._name_skew()
         if self.settings.cluster:
@@ -151,7 +155,9 @@ class Fetcher:
     def _name_skew(self) -> None:
         skew = self.aws.skew_ms or 0
         if abs(skew) > SKEW_WORTH_NAMING_MS:
-            self.notices.append(f"this machine's clock is {abs(skew) // 1000} s {'behind' if skew > 0 else 'ahead of'} AWS's; AWS's is used")
+            self.notices.append(
+                f"this machine's clock is {abs(skew) // 1000} s {'behind' if skew > 0 else 'ahead of'} AWS's; AWS's is used"
+            )
 
     def ask_ecs(self) -> None:
         """Ask ECS and keep what it says at once."""
@@ -179,7 +185,9 @@ class Fetcher:
         return f"aws:{self._account or 'unknown'}/{self.aws.region}/{self.settings.cluster or '-'}"
 
     def _readable_scopes(self) -> list[Scope]:
-        named = [Scope(region=self.aws.region, log_group=group, streams=self.request.streams) for group in self.settings.log_groups]
+        named = [
+            Scope(region=self.aws.region, log_group=group, streams=self.request.streams) for group in self.settings.log_groups
+        ]
         scopes = list(dict.fromkeys([*self.places.scopes, *named]))
         readable: list[Scope] = []
         refused: list[str] = []
@@ -217,11 +225,19 @@ class Fetcher:
         """
         now_ms = self.aws.now_ms()
         end_ms = min(self.request.end_ms or now_ms, now_ms)
-        start_ms = self.request.start_ms if self.request.start_ms is not None else end_ms - (self.request.since_ms or DEFAULT_SINCE_MS)
+        start_ms = (
+            self.request.start_ms if self.request.start_ms is not None else end_ms - (self.request.since_ms or DEFAULT_SINCE_MS)
+        )
         if start_ms >= now_ms:
-            raise NotSeenError(f"the window starts at {rfc3339(start_ms)}, which is in the future (now: {rfc3339(now_ms)})", hint="times are UTC; try --since 2h")
+            raise NotSeenError(
+                f"the window starts at {rfc3339(start_ms)}, which is in the future (now: {rfc3339(now_ms)})",
+                hint="times are UTC; try --since 2h",
+            )
         if start_ms >= end_ms:
-            raise NotSeenError(f"the window ends ({rfc3339(end_ms)}) before it starts ({rfc3339(start_ms)})", hint="--start-time before --end-time")
+            raise NotSeenError(
+                f"the window ends ({rfc3339(end_ms)}) before it starts ({rfc3339(start_ms)})",
+                hint="--start-time before --end-time",
+            )
         return Window(start_ms=start_ms, end_ms=end_ms)
 
     def plan(self, window: Window) -> Plan:
@@ -245,14 +261,18 @@ class Fetcher:
             if not puller.broken:
                 sink.flush()
         if sink.fewer:
-            self.notices.append(f"{sink.fewer} stretches held fewer events than at an earlier reading; the fuller readings are kept")
+            self.notices.append(
+                f"{sink.fewer} stretches held fewer events than at an earlier reading; the fuller readings are kept"
+            )
         complete_to = self._settle(sink, window, report)
         return self._report(report, sink, window, complete_to)
 
     def _options(self, window: Window, plan: Plan | None) -> PullOptions:
         verify = self.request.verify
         if verify is None:
-            small = plan.pages <= VERIFY_UP_TO_PAGES if plan is not None and plan.pages is not None else window.length_ms <= LONG_MS
+            small = (
+                plan.pages <= VERIFY_UP_TO_PAGES if plan is not None and plan.pages is not None else window.length_ms <= LONG_MS
+            )
             verify = small
         return PullOptions(
             api=self.request.api, newest_first=self.request.newest_first, verify=verify, overlap_ms=self.request.overlap_ms,
@@ -306,7 +326,9 @@ class Fetcher:
         reached = []
         for scope in self._scopes:
             start_ms = at_ms = cell_start(window.start_ms)
-            for cell in fetched.cells_of(self.keeper.database, self.origin, scope.region, scope.log_group, scope.selection, start_ms, window.end_ms):
+            for cell in fetched.cells_of(
+                self.keeper.database, self.origin, scope.region, scope.log_group, scope.selection, start_ms, window.end_ms
+            ):
                 if cell.start_ms > at_ms or cell.state is SliceState.OPEN:
                     break
                 at_ms = cell.end_ms
@@ -363,7 +385,9 @@ class Fetcher:
             self.ask_ecs()
             self._scopes = tuple(dict.fromkeys([*self._scopes, *self.places.scopes]))
         end_ms = self.aws.now_ms()
-        return self.pull(Window(start_ms=max(start_ms, cell_start(end_ms - self.request.overlap_ms) - DAY_MS), end_ms=end_ms), progress)
+        return self.pull(
+            Window(start_ms=max(start_ms, cell_start(end_ms - self.request.overlap_ms) - DAY_MS), end_ms=end_ms), progress
+        )
 
 
 def connect(settings: Settings, request: FetchRequest | None = None, *, stop: threading.Event | None = None, **rest: Any) -> Aws:
@@ -374,7 +398,11 @@ def connect(settings: Settings, request: FetchRequest | None = None, *, stop: th
     """
     request = request or FetchRequest()
     pace = Pace(share=request.quota_share, overrides=request.quotas)
-    return Aws(AwsSettings(region=settings.region, profile=settings.profile, endpoint_url=settings.endpoint_url, pace=pace), stop=stop, **rest)
+    return Aws(
+        AwsSettings(region=settings.region, profile=settings.profile, endpoint_url=settings.endpoint_url, pace=pace),
+        stop=stop,
+        **rest,
+    )
 
 
 def run_fetch(

@@ -12,7 +12,7 @@ from urllib.parse import quote
 
 from parsers import rfc3339
 
-AROUND_MS = 60_000               # shown before and after an instant
+AROUND_MS = 60_000  # shown before and after an instant
 _KEPT = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_.-")
 
 
@@ -35,7 +35,13 @@ def _twice(text: str) -> str:
 
 
 def log_link(
-    region: str, log_group: str, log_stream: str = "", *, start_ms: int | None = None, end_ms: int | None = None, pattern: str = ""
+    region: str,
+    log_group: str,
+    log_stream: str = "",
+    *,
+    start_ms: int | None = None,
+    end_ms: int | None = None,
+    pattern: str = "",
 ) -> str:
     """A console link to a log stream (or, without one, a search of the whole group) over a stretch of time."""
     where = f"#logsV2:log-groups/log-group/{_twice(log_group)}/log-events"
@@ -56,9 +62,14 @@ def instant_link(region: str, log_group: str, log_stream: str, at_ms: int) -> st
 
 def insights_link(region: str, log_groups: Sequence[str], query: str, start_ms: int, end_ms: int) -> str:
     """A console link to a Logs Insights query over a stretch of time. Opening it runs nothing; running it costs by bytes scanned."""
-    detail = {
-        "end": rfc3339(end_ms) or "", "start": rfc3339(start_ms) or "", "timeType": "ABSOLUTE", "tz": "UTC",
-        "editorString": query, "source": list(log_groups), "lang": "CWLI",
+    detail: dict[str, str | list[str]] = {
+        "end": rfc3339(end_ms) or "",
+        "start": rfc3339(start_ms) or "",
+        "timeType": "ABSOLUTE",
+        "tz": "UTC",
+        "editorString": query,
+        "source": list(log_groups),
+        "lang": "CWLI",
     }
     return f"{_home(region)}#logsV2:logs-insights$3FqueryDetail$3D~{_jsurl(detail)}"
 
@@ -82,21 +93,43 @@ def _utf16(character: str) -> list[int]:
     return [int.from_bytes(data[at : at + 2], "big") for at in range(0, len(data), 2)]
 
 
-def logs_command(
-    region: str, log_group: str, log_stream: str, start_ms: int, end_ms: int, *, profile: str | None = None
-) -> str:
+def logs_command(region: str, log_group: str, log_stream: str, start_ms: int, end_ms: int, *, profile: str | None = None) -> str:
     """An `aws logs` command that prints the same events. `end_ms` is exclusive, as GetLogEvents has it."""
     words = [
-        "aws", "logs", "get-log-events", "--log-group-name", log_group, "--log-stream-name", log_stream,
-        "--start-time", str(start_ms), "--end-time", str(end_ms), "--start-from-head", "--region", region,
+        "aws",
+        "logs",
+        "get-log-events",
+        "--log-group-name",
+        log_group,
+        "--log-stream-name",
+        log_stream,
+        "--start-time",
+        str(start_ms),
+        "--end-time",
+        str(end_ms),
+        "--start-from-head",
+        "--region",
+        region,
     ]
     return shlex.join([*words, *(["--profile", profile] if profile else []), "--output", "json"])
 
 
-def search_command(region: str, log_group: str, start_ms: int, end_ms: int, *, pattern: str = "", profile: str | None = None) -> str:
+def search_command(
+    region: str, log_group: str, start_ms: int, end_ms: int, *, pattern: str = "", profile: str | None = None
+) -> str:
     """An `aws logs` command that searches a group. `end_ms` is exclusive; FilterLogEvents' own end is inclusive."""
     words = [
-        "aws", "logs", "filter-log-events", "--log-group-name", log_group, "--start-time", str(start_ms), "--end-time", str(end_ms - 1),
-        *(["--filter-pattern", pattern] if pattern else []), "--region", region,
+        "aws",
+        "logs",
+        "filter-log-events",
+        "--log-group-name",
+        log_group,
+        "--start-time",
+        str(start_ms),
+        "--end-time",
+        str(end_ms - 1),
+        *(["--filter-pattern", pattern] if pattern else []),
+        "--region",
+        region,
     ]
     return shlex.join([*words, *(["--profile", profile] if profile else []), "--output", "json"])

@@ -5,7 +5,7 @@ semantics that matter to a fetcher: inclusive and exclusive ends, page caps, emp
 late, tasks that ECS forgot. What a scene does not hold (identity, metrics, everything else) goes to moto when it is installed.
 """
 
-from dashboard.double.faults import Fault, Faults, FaultKind
+from dashboard.double.faults import Fault, FaultKind, Faults
 from dashboard.double.scene import SceneTruth, StoredEvent, event_id_of
 from dashboard.double.server import Double
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from dashboard.double.quotas import US_EAST_1
 from dashboard.double.scene import SceneTruth
@@ -14,7 +15,9 @@ from parsers import UsageError
 LATENCY_S = 0.05
 
 
-def run(scene: Path, *, port: int = 0, speed: float = 0.0, say: Callable[[str], None] = print, stop: threading.Event | None = None) -> None:
+def run(
+    scene: Path, *, port: int = 0, speed: float = 0.0, say: Callable[[str], None] = print, stop: threading.Event | None = None
+) -> None:
     """Serve a scene until Ctrl-C (or until `stop` is set).
 
     Args:
@@ -39,7 +42,7 @@ def run(scene: Path, *, port: int = 0, speed: float = 0.0, say: Callable[[str], 
 
 def instructions(truth: SceneTruth, endpoint_url: str) -> list[str]:
     """What to type in another terminal."""
-    service = next(iter(truth.ecs.get("describe_services", {}).get("services", [])), {})
+    service: dict[str, Any] = next(iter(truth.ecs.get("describe_services", {}).get("services", [])), {})
     cluster = str(service.get("clusterArn", "CLUSTER")).rsplit("/", 1)[-1]
     return [
         f"AWS, as far as this scene knows it: {endpoint_url}   (Ctrl-C ends it)",

@@ -103,7 +103,9 @@ class EcsDouble:
         return _page("serviceDeployments", briefs, request)
 
     def _deployments_at(self, now_ms: int) -> list[dict[str, Any]]:
-        told = [_deployment_at(deployment, now_ms) for deployment in self.deployments if epoch_ms(deployment["createdAt"]) <= now_ms]
+        told = [
+            _deployment_at(deployment, now_ms) for deployment in self.deployments if epoch_ms(deployment["createdAt"]) <= now_ms
+        ]
         return sorted(told, key=lambda deployment: epoch_ms(deployment["createdAt"]), reverse=True)
 
     def describe_service_deployments(self, request: Request) -> dict[str, Any]:
@@ -127,7 +129,8 @@ class EcsDouble:
         rows = [
             (definition["family"], definition["revision"], definition["taskDefinitionArn"])
             for definition in (answer["taskDefinition"] for answer in self.definitions)
-            if family in (None, definition["family"]) and f":{request.region}:" in definition["taskDefinitionArn"]
+            if family in (None, definition["family"])
+            and f":{request.region}:" in definition["taskDefinitionArn"]
             and epoch_ms(definition.get("registeredAt", 0)) <= request.now_ms
             and definition.get("status", "ACTIVE") == (request.body.get("status") or "ACTIVE")
         ]
@@ -138,7 +141,8 @@ class EcsDouble:
         """By family (the newest), family:revision or ARN; tags only when asked for."""
         wanted = (request.body.get("taskDefinition") or "").rsplit("/", 1)[-1]
         named = [
-            answer for answer in self.definitions
+            answer
+            for answer in self.definitions
             if wanted in (answer["taskDefinition"]["family"], _name(answer["taskDefinition"]))
             and f":{request.region}:" in answer["taskDefinition"]["taskDefinitionArn"]
         ]
@@ -158,7 +162,8 @@ class EcsDouble:
         arns = [
             task["taskArn"]
             for task in self._tasks_at(request.now_ms)
-            if task["clusterArn"] == cluster and task["desiredStatus"] == status
+            if task["clusterArn"] == cluster
+            and task["desiredStatus"] == status
             and (not service or task.get("group") == f"service:{service.rsplit('/', 1)[-1]}")
             and (not family or task["taskDefinitionArn"].rsplit("/", 1)[-1].rsplit(":", 1)[0] == family)
         ]
@@ -223,7 +228,14 @@ def _all_tasks(ecs: dict[str, Any]) -> list[dict[str, Any]]:
 def _services_behind(deployments: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """A lean scene tells no services: they are those that its deployments name."""
     return [
-        {"serviceArn": arn, "serviceName": arn.rsplit("/", 1)[-1], "clusterArn": cluster, "status": "ACTIVE", "deployments": [], "events": []}
+        {
+            "serviceArn": arn,
+            "serviceName": arn.rsplit("/", 1)[-1],
+            "clusterArn": cluster,
+            "status": "ACTIVE",
+            "deployments": [],
+            "events": [],
+        }
         for arn, cluster in dict.fromkeys((one["serviceArn"], one["clusterArn"]) for one in deployments)
     ]
 

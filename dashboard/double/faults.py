@@ -16,23 +16,23 @@ from enum import StrEnum
 class FaultKind(StrEnum):
     """What can go wrong on the way to an event."""
 
-    EMPTY_PAGE = "empty_page"              # a page without events, with a token that goes on
-    SMALL_PAGE = "small_page"              # a page much shorter than the caps
-    REPEATED_TOKEN = "repeated_token"      # FilterLogEvents answers nothing and the token it was asked with
-    REPEATED_PAGE = "repeated_page"        # ... and the page is delivered again with it
-    OVERLAP = "overlap"                    # a page begins with the last events of the page before
-    SHUFFLED_PAGE = "shuffled_page"        # events of a page in no order
-    TOO_MUCH = "too_much"                  # events outside the asked times or streams come too
-    SHORT_READ = "short_read"              # minutes of a stream are left out of the first answer that should hold them
-    THROTTLE = "throttle"                  # ThrottlingException
-    UNAVAILABLE = "unavailable"            # ServiceUnavailableException, HTTP 503
-    SERVER_ERROR = "server_error"          # HTTP 500 with an HTML body
-    CUT_CONNECTION = "cut_connection"      # the connection closes in the middle of the answer
-    STALE_TOKEN = "stale_token"            # the page token has expired (they live 24 hours)
+    EMPTY_PAGE = "empty_page"  # a page without events, with a token that goes on
+    SMALL_PAGE = "small_page"  # a page much shorter than the caps
+    REPEATED_TOKEN = "repeated_token"  # FilterLogEvents answers nothing and the token it was asked with  # noqa: S105
+    REPEATED_PAGE = "repeated_page"  # ... and the page is delivered again with it
+    OVERLAP = "overlap"  # a page begins with the last events of the page before
+    SHUFFLED_PAGE = "shuffled_page"  # events of a page in no order
+    TOO_MUCH = "too_much"  # events outside the asked times or streams come too
+    SHORT_READ = "short_read"  # minutes of a stream are left out of the first answer that should hold them
+    THROTTLE = "throttle"  # ThrottlingException
+    UNAVAILABLE = "unavailable"  # ServiceUnavailableException, HTTP 503
+    SERVER_ERROR = "server_error"  # HTTP 500 with an HTML body
+    CUT_CONNECTION = "cut_connection"  # the connection closes in the middle of the answer
+    STALE_TOKEN = "stale_token"  # the page token has expired (they live 24 hours)  # noqa: S105
     EXPIRED_CREDENTIALS = "expired_credentials"
     ACCESS_DENIED = "access_denied"
     STALE_LAST_EVENT = "stale_last_event"  # lastEventTimestamp lags by hours
-    LATE_EVENTS = "late_events"            # events become visible minutes after their ingestion time
+    LATE_EVENTS = "late_events"  # events become visible minutes after their ingestion time
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,7 +43,7 @@ class Fault:
     api: str = "*"
     rate: float = 1.0
     times: int = 1
-    after: int = 0       # the first calls of this API go well
+    after: int = 0  # the first calls of this API go well
 
     def concerns(self, api: str) -> bool:
         """Whether this fault is meant for the API of this name."""

@@ -88,7 +88,7 @@ class LogsDouble:
             raise ApiError("ResourceNotFoundException", "The specified log stream does not exist.")
         low = group.position(int(body.get("startTime") or 0))
         high = group.position(int(body.get("endTime") or END_OF_TIME_MS))
-        window = Window(low, high, lambda event: True)
+        window = Window(low, high, lambda event: True)  # noqa: ARG005
         direction, position, nonce = self._get_position(request, window)
         if request.strikes(FaultKind.EMPTY_PAGE):
             return _get_page([], direction, position, position, nonce + 1)
@@ -216,7 +216,9 @@ class LogsDouble:
         groups = [
             self._group_entry(group)
             for (region, name), group in sorted(self.truth.groups.items())
-            if region == request.region and name.startswith(prefix or "") and (pattern or "") in name
+            if region == request.region
+            and name.startswith(prefix or "")
+            and (pattern or "") in name
             and body.get("logGroupClass") in (None, group.log_class)
         ]
         return _listing("logGroups", groups, request)
@@ -224,8 +226,13 @@ class LogsDouble:
     def _group_entry(self, group: LogGroup) -> dict[str, Any]:
         arn = f"arn:aws:logs:{group.region}:{self.truth.account}:log-group:{group.name}"
         entry = {
-            "logGroupName": group.name, "creationTime": group.created_ms, "metricFilterCount": 0, "arn": f"{arn}:*",
-            "storedBytes": sum(event.size for event in group.events), "logGroupClass": group.log_class, "logGroupArn": arn,
+            "logGroupName": group.name,
+            "creationTime": group.created_ms,
+            "metricFilterCount": 0,
+            "arn": f"{arn}:*",
+            "storedBytes": sum(event.size for event in group.events),
+            "logGroupClass": group.log_class,
+            "logGroupArn": arn,
         }
         return entry | ({"retentionInDays": group.retention_days} if group.retention_days else {})
 
@@ -251,12 +258,16 @@ class LogsDouble:
         told = [event for event in events if event.ingestion <= request.now_ms - lag]
         arn = f"arn:aws:logs:{group.region}:{self.truth.account}:log-group:{group.name}:log-stream:{name}"
         entry = {
-            "logStreamName": name, "creationTime": events[0].timestamp - 500, "arn": arn, "storedBytes": 0,
+            "logStreamName": name,
+            "creationTime": events[0].timestamp - 500,
+            "arn": arn,
+            "storedBytes": 0,
             "uploadSequenceToken": "0",
         }
         if told:
             entry |= {
-                "firstEventTimestamp": told[0].timestamp, "lastEventTimestamp": told[-1].timestamp,
+                "firstEventTimestamp": told[0].timestamp,
+                "lastEventTimestamp": told[-1].timestamp,
                 "lastIngestionTime": max(event.ingestion for event in told),
             }
         return entry
@@ -336,8 +347,11 @@ def _get_page(events: list[dict[str, Any]], direction: str, position: int, onwar
 
 def _with_id(event: StoredEvent) -> dict[str, Any]:
     return {
-        "logStreamName": event.stream, "timestamp": event.timestamp, "message": event.message,
-        "ingestionTime": event.ingestion, "eventId": f"{event.event_id:056d}",
+        "logStreamName": event.stream,
+        "timestamp": event.timestamp,
+        "message": event.message,
+        "ingestionTime": event.ingestion,
+        "eventId": f"{event.event_id:056d}",
     }
 
 

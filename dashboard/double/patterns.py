@@ -30,7 +30,7 @@ def compile_pattern(pattern: str) -> Predicate:
     if len(pattern) > 1024:
         raise PatternError("a filter pattern has at most 1024 characters")
     if not text:
-        return lambda message: True
+        return lambda message: True  # noqa: ARG005
     if text.startswith("["):
         raise PatternError("space-delimited patterns are not served by the double")
     if text.startswith("{"):
@@ -106,7 +106,11 @@ def _compare_number(value: object, operator: str, wanted: str) -> bool:
     except ValueError:
         return _compare_text(str(value), operator, wanted) if operator in ("=", "!=") else False
     comparisons = {
-        "=": left == right, "!=": left != right, "<": left < right,
-        ">": left > right, "<=": left <= right, ">=": left >= right,
+        "=": left == right,
+        "!=": left != right,
+        "<": left < right,
+        ">": left > right,
+        "<=": left <= right,
+        ">=": left >= right,
     }
     return comparisons[operator]

@@ -11,9 +11,18 @@ from dashboard.double.answers import ApiError
 # Calls a second in us-east-1, https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/cloudwatch_limits_cwl.html
 # and https://docs.aws.amazon.com/AmazonECS/latest/APIReference/request-throttling.html
 US_EAST_1: Mapping[str, float] = {
-    "FilterLogEvents": 25, "GetLogEvents": 25, "DescribeLogStreams": 25, "DescribeLogGroups": 10,
-    "ListServiceDeployments": 20, "DescribeServiceDeployments": 20, "DescribeServiceRevisions": 20, "DescribeServices": 20,
-    "DescribeTasks": 20, "ListTasks": 20, "DescribeTaskDefinition": 20, "ListTaskDefinitions": 20,
+    "FilterLogEvents": 25,
+    "GetLogEvents": 25,
+    "DescribeLogStreams": 25,
+    "DescribeLogGroups": 10,
+    "ListServiceDeployments": 20,
+    "DescribeServiceDeployments": 20,
+    "DescribeServiceRevisions": 20,
+    "DescribeServices": 20,
+    "DescribeTasks": 20,
+    "ListTasks": 20,
+    "DescribeTaskDefinition": 20,
+    "ListTaskDefinitions": 20,
 }
 
 

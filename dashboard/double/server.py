@@ -95,7 +95,7 @@ class Double:
             self._server.server_close()
             self._server = None
 
-    def __enter__(self) -> Double:
+    def __enter__(self) -> Double:  # noqa: PYI034
         return self if self._server else self.start()
 
     def __exit__(self, *_: object) -> None:
@@ -110,7 +110,7 @@ class Double:
         """
         if self._server is None:
             raise RuntimeError("the double is not started")
-        return f"http://127.0.0.1:{self._server.server_address[1]}"
+        return f"http://127.0.0.1:{self._server.server_address[1]!s}"
 
     # ---- answers ----
     def answer(self, target: str, region: str, body: dict[str, Any]) -> bytes | None:
@@ -189,7 +189,7 @@ class _Moto:
         got: dict[str, Any] = {}
 
         def start_response(status: str, headers: list[tuple[str, str]], _: object = None) -> None:
-            got.update(status=int(status.split()[0]), headers=headers)
+            got.update(status=int(status.split(maxsplit=1)[0]), headers=headers)
 
         with self._lock:
             self._app = self._app or self._make()
@@ -220,7 +220,9 @@ class _Moto:
                 sums["IncomingLogEvents", minute] += 1
             data = [
                 {
-                    "MetricName": name, "Value": total, "Timestamp": datetime.fromtimestamp(minute * 60, UTC).replace(tzinfo=None),
+                    "MetricName": name,
+                    "Value": total,
+                    "Timestamp": datetime.fromtimestamp(minute * 60, UTC).replace(tzinfo=None),
                     "Dimensions": [{"Name": "LogGroupName", "Value": group.name}],
                 }
                 for (name, minute), total in sums.items()
@@ -238,7 +240,7 @@ class _Server(ThreadingHTTPServer):
         """A client that goes away (a fetch that was killed) is no news."""
 
 
-def _handler_for(double: Double) -> type[BaseHTTPRequestHandler]:
+def _handler_for(double: Double) -> type[BaseHTTPRequestHandler]:  # noqa: C901
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
         disable_nagle_algorithm = True
@@ -262,8 +264,8 @@ def _handler_for(double: Double) -> type[BaseHTTPRequestHandler]:
                 double.record(service, target.partition(".")[2], error.code)
                 self._fail(error)
 
-        do_GET = do_POST
-        do_PUT = do_POST
+        do_GET = do_POST  # noqa: N815
+        do_PUT = do_POST  # noqa: N815
 
         def _pass_on(self, service: str, target: str, body: bytes) -> None:
             api = target.partition(".")[2] or self.path.rsplit("/operation/", 1)[-1]
@@ -271,23 +273,36 @@ def _handler_for(double: Double) -> type[BaseHTTPRequestHandler]:
                 api = parse_qs(body.decode("utf-8", "replace")).get("Action", [""])[0]
             double.record(service, api, "moto")
             status, headers, answer = double.pass_on(self._environ(body))
-            kept = [(name, value) for name, value in headers if name.lower() not in ("content-length", "date", "connection", "server")]
+            kept = [
+                (name, value) for name, value in headers if name.lower() not in ("content-length", "date", "connection", "server")
+            ]
             self._send(status, answer, kept)
 
         def _environ(self, body: bytes) -> dict[str, Any]:
             path, _, query = self.path.partition("?")
             environ: dict[str, Any] = {
-                "REQUEST_METHOD": self.command, "PATH_INFO": path, "QUERY_STRING": query, "SERVER_NAME": "127.0.0.1",
-                "SERVER_PORT": str(self.server.server_address[1]), "SERVER_PROTOCOL": "HTTP/1.1", "wsgi.input": BytesIO(body),
-                "wsgi.url_scheme": "http", "wsgi.version": (1, 0), "wsgi.multithread": True, "wsgi.multiprocess": False,
-                "wsgi.run_once": False, "wsgi.errors": BytesIO(), "SCRIPT_NAME": "",
-                "CONTENT_TYPE": self.headers.get("Content-Type", ""), "CONTENT_LENGTH": str(len(body)),
+                "REQUEST_METHOD": self.command,
+                "PATH_INFO": path,
+                "QUERY_STRING": query,
+                "SERVER_NAME": "127.0.0.1",
+                "SERVER_PORT": double.endpoint_url.rsplit(":", 1)[-1],
+                "SERVER_PROTOCOL": "HTTP/1.1",
+                "wsgi.input": BytesIO(body),
+                "wsgi.url_scheme": "http",
+                "wsgi.version": (1, 0),
+                "wsgi.multithread": True,
+                "wsgi.multiprocess": False,
+                "wsgi.run_once": False,
+                "wsgi.errors": BytesIO(),
+                "SCRIPT_NAME": "",
+                "CONTENT_TYPE": self.headers.get("Content-Type", ""),
+                "CONTENT_LENGTH": str(len(body)),
             }
             return environ | {f"HTTP_{name.upper().replace('-', '_')}": value for name, value in self.headers.items()}
 
         def _fail(self, error: ApiError) -> None:
             if error.code == "cut":
-                self.wfile.write(b"HTTP/1.1 200 OK\r\nContent-Length: 4096\r\n\r\n{\"events\": [")
+                self.wfile.write(b'HTTP/1.1 200 OK\r\nContent-Length: 4096\r\n\r\n{"events": [')
                 self.close_connection = True
             elif error.code == "html":
                 self._send(500, _HTML_ERROR, [("Content-Type", "text/html")])
@@ -301,7 +316,7 @@ def _handler_for(double: Double) -> type[BaseHTTPRequestHandler]:
             lines += [f"Date: {formatdate(double.clock() / 1000, usegmt=True)}", "x-amzn-RequestId: 00000000-double"]
             self.wfile.write(("\r\n".join(lines) + "\r\n\r\n").encode("latin-1") + body)
 
-        def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the name is http.server's
+        def log_message(self, format: str, *args: object) -> None:  # noqa: A002
             """Quiet."""
 
     return Handler

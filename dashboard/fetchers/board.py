@@ -56,7 +56,7 @@ class Board:
     def __init__(self, runs: Iterable[Run], *, newest_first: bool) -> None:
         self.newest_first = newest_first
         self.stopped = False
-        self._waiting = list(runs)       # of FilterLogEvents; the next one last
+        self._waiting = list(runs)  # of FilterLogEvents; the next one last
         self._shares: deque[Run] = deque()  # of GetLogEvents
         self._closed: set[Api] = set()
         self._active = 0

@@ -13,6 +13,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from operator import attrgetter
+from typing import Any
 
 from dashboard.fetchers.failures import AwsError
 from dashboard.fetchers.session import Aws, LogPage, RawEvent
@@ -20,14 +21,14 @@ from dashboard.fetchers.slices import Scope, Window
 
 MAX_REPEATED_TOKENS = 50
 MAX_EMPTY_PAGES = 5_000
-MAX_RESTARTS = 5             # of one chain without progress, when AWS no longer takes its token
+MAX_RESTARTS = 5  # of one chain without progress, when AWS no longer takes its token
 STREAM_NAMES_A_CALL = 100
-REMEMBERED = 5_000           # events or ids kept to know a repeat by
+REMEMBERED = 5_000  # events or ids kept to know a repeat by
 READABLE_CLASSES = ("STANDARD", "")
 _by_time = attrgetter("timestamp")
 
 
-class ChainBroken(Exception):
+class ChainBroken(Exception):  # noqa: N818 -- says what happened
     """A chain of pages that came to no end: what was delivered stands, the rest was not seen."""
 
 
@@ -41,9 +42,9 @@ class Tally:
     restarts: int = 0
     events: int = 0
     repeated_events: int = 0
-    outside: int = 0             # events that were not asked for
+    outside: int = 0  # events that were not asked for
     response_bytes: int = 0
-    probes: int = 0              # milliseconds read again to tell twins from repeats
+    probes: int = 0  # milliseconds read again to tell twins from repeats
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def add(self, **counts: int) -> None:
@@ -91,8 +92,12 @@ class _Joiner:
         wanted = self._wanted(page.events)
         fresh = self._fresh(wanted)
         self.tally.add(
-            pages=1, empty_pages=int(not page.events), events=len(fresh), response_bytes=page.size,
-            outside=len(page.events) - len(wanted), repeated_events=len(wanted) - len(fresh),
+            pages=1,
+            empty_pages=int(not page.events),
+            events=len(fresh),
+            response_bytes=page.size,
+            outside=len(page.events) - len(wanted),
+            repeated_events=len(wanted) - len(fresh),
         )
         return self._deliver(fresh)
 
@@ -145,10 +150,8 @@ class _Joiner:
         delivered = {_composite(event) for event in self._delivered}
         fresh = []
         for event in events:
-            if event.timestamp >= self.cut_ms:
-                fresh.append(event)
-            elif _composite(event) not in delivered:
-                fresh.append(event)
+            if event.timestamp >= self.cut_ms or _composite(event) not in delivered:
+                fresh.append(event)  # noqa: PERF401
         return self._older_marked(fresh)
 
     def twins_in_doubt(self, page: LogPage) -> bool:
@@ -273,7 +276,9 @@ def _millisecond_alone(aws: Aws, scope: Scope, stream: str, at_ms: int) -> list[
     found: list[RawEvent] = []
     token: str | None = None
     for _ in range(MAX_REPEATED_TOKENS):
-        page = aws.page("get_log_events", region=scope.region, about=scope.log_group, **where, **({"nextToken": token} if token else {}))
+        page = aws.page(
+            "get_log_events", region=scope.region, about=scope.log_group, **where, **({"nextToken": token} if token else {})
+        )
         found.extend(event for event in page.events if event.timestamp == at_ms)
         if page.forward_token is None or page.forward_token == token:
             break
@@ -371,12 +376,17 @@ def find_log_group(aws: Aws, name: str, region: str) -> LogGroup | None:
 
 def list_log_groups(aws: Aws, region: str, *, prefix: str = "") -> Iterator[LogGroup]:
     """The log groups whose name starts with `prefix`."""
-    chosen = {"logGroupNamePrefix": prefix} if prefix else {}
+    chosen: dict[str, object] = {"logGroupNamePrefix": prefix} if prefix else {}
     for answer in _pages(aws, "describe_log_groups", region, prefix, chosen):
         for entry in answer.get("logGroups", []):
             yield LogGroup(
-                name=entry["logGroupName"], region=region, log_class=entry.get("logGroupClass", "STANDARD"), arn=entry.get("logGroupArn", ""),
-                stored_bytes=entry.get("storedBytes"), created_ms=entry.get("creationTime"), retention_days=entry.get("retentionInDays"),
+                name=entry["logGroupName"],
+                region=region,
+                log_class=entry.get("logGroupClass", "STANDARD"),
+                arn=entry.get("logGroupArn", ""),
+                stored_bytes=entry.get("storedBytes"),
+                created_ms=entry.get("creationTime"),
+                retention_days=entry.get("retentionInDays"),
             )
 
 
@@ -400,12 +410,15 @@ def _log_stream(entry: dict[str, object]) -> LogStream:
         return value if isinstance(value, int) else None
 
     return LogStream(
-        name=str(entry["logStreamName"]), created_ms=time("creationTime"), first_event_ms=time("firstEventTimestamp"),
-        last_event_ms=time("lastEventTimestamp"), last_ingestion_ms=time("lastIngestionTime"),
+        name=str(entry["logStreamName"]),
+        created_ms=time("creationTime"),
+        first_event_ms=time("firstEventTimestamp"),
+        last_event_ms=time("lastEventTimestamp"),
+        last_ingestion_ms=time("lastIngestionTime"),
     )
 
 
-def _pages(aws: Aws, method: str, region: str, about: str, parameters: dict[str, object]) -> Iterator[dict[str, object]]:
+def _pages(aws: Aws, method: str, region: str, about: str, parameters: dict[str, object]) -> Iterator[dict[str, Any]]:
     token: object = None
     seen: Counter[object] = Counter()
     while True:

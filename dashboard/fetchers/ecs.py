@@ -20,7 +20,9 @@ from dashboard.fetchers.slices import Scope
 ENVIRONMENT_KEPT = frozenset({
     "GIT_SHA", "GIT_COMMIT", "COMMIT_SHA", "COMMIT", "SOURCE_VERSION", "GITHUB_SHA", "CI_COMMIT_SHA", "SENTRY_RELEASE",
 })  # fmt: skip
-TAGS_KEPT = frozenset({"gitsha", "git_sha", "git-sha", "gitcommit", "git_commit", "commit", "commit_sha", "commitsha", "version", "release"})
+TAGS_KEPT = frozenset(
+    {"gitsha", "git_sha", "git-sha", "gitcommit", "git_commit", "commit", "commit_sha", "commitsha", "version", "release"}
+)
 LOG_OPTIONS_KEPT = frozenset({
     "awslogs-group", "awslogs-region", "awslogs-stream-prefix", "awslogs-datetime-format", "awslogs-multiline-pattern",
     "awslogs-create-group", "mode", "max-buffer-size", "Name", "region", "log_group_name", "log_stream_prefix", "log_stream_name",
@@ -33,9 +35,9 @@ DEPLOYMENTS_A_CALL = 20
 REVISIONS_A_CALL = 20
 TASKS_A_CALL = 100
 SERVICES_A_CALL = 10
-NEWEST_REVISIONS = 10            # of a family, described even when no deployment names them
+NEWEST_REVISIONS = 10  # of a family, described even when no deployment names them
 MAX_DEPLOYMENTS = 100
-HISTORY_MS = 90 * 86_400_000     # ECS keeps deployments for 90 days
+HISTORY_MS = 90 * 86_400_000  # ECS keeps deployments for 90 days
 FIRELENS = "awsfirelens"
 JUDGED_CONTROLLERS = ("ECS",)
 
@@ -49,7 +51,7 @@ class EcsQuestion:
     task_definition: str | None = None
     region: str = ""
     since_ms: int | None = None
-    task_ids: tuple[str, ...] = ()   # of log streams: asked about even when they are not listed any more
+    task_ids: tuple[str, ...] = ()  # of log streams: asked about even when they are not listed any more
 
 
 @dataclass(slots=True)
@@ -64,7 +66,8 @@ class _Asking:
 
     def ask(self, method: str, about: str, **parameters: Any) -> dict[str, Any]:
         """One call, its answer ready to be kept."""
-        return without_metadata(self.aws.call("ecs", method, region=self.region, about=about, **parameters))
+        kept: dict[str, Any] = without_metadata(self.aws.call("ecs", method, region=self.region, about=about, **parameters))
+        return kept
 
     def pages(self, method: str, key: str, about: str, at_most: int = 10_000, **parameters: Any) -> list[Any]:
         """All entries of a listing; ListServiceDeployments has no paginator, so tokens are followed by hand."""
@@ -84,7 +87,10 @@ class _Asking:
         try:
             step()
         except AwsError as error:
-            if not (error.denied or error.code in ("UnsupportedFeatureException", "InvalidParameterException", "ServiceNotFoundException")):
+            if not (
+                error.denied
+                or error.code in ("UnsupportedFeatureException", "InvalidParameterException", "ServiceNotFoundException")
+            ):
                 raise
             if error.denied:
                 self.denied.append(error.action)
@@ -107,8 +113,11 @@ def ask_ecs(aws: Aws, question: EcsQuestion) -> dict[str, Any]:
     _tasks(asking, question, services)
     asking.or_else(lambda: _definitions(asking, question, services))
     asking.answers["_about"] = {
-        "as_of": _iso(aws.now_ms()), "notices": list(dict.fromkeys(asking.notices)), "denied": sorted(set(asking.denied)),
-        "region": asking.region, "account": _account_of(services),
+        "as_of": _iso(aws.now_ms()),
+        "notices": list(dict.fromkeys(asking.notices)),
+        "denied": sorted(set(asking.denied)),
+        "region": asking.region,
+        "account": _account_of(services),
     }
     return asking.answers
 
@@ -130,7 +139,10 @@ def _services(asking: _Asking, question: EcsQuestion) -> list[dict[str, Any]]:
             raise AwsError(
                 f"ecs:DescribeServices in {asking.region}: no service {question.service} in cluster {question.cluster}",
                 hint=f"aws ecs list-services --cluster {question.cluster} --region {asking.region}",
-                code="ServiceNotFoundException", api="DescribeServices", region=asking.region, action="ecs:DescribeServices",
+                code="ServiceNotFoundException",
+                api="DescribeServices",
+                region=asking.region,
+                action="ecs:DescribeServices",
             )
     return [_kept_service(service) for service in found]
 
@@ -153,7 +165,9 @@ def _note_controllers(asking: _Asking, services: Iterable[Mapping[str, Any]]) ->
     for service in services:
         controller, strategy = controller_of(service), service.get("schedulingStrategy")
         if controller not in JUDGED_CONTROLLERS:
-            asking.notices.append(f"service {service['serviceName']} is deployed by {controller}: its history is not in ECS, verdicts stay INCONCLUSIVE")
+            asking.notices.append(
+                f"service {service['serviceName']} is deployed by {controller}: its history is not in ECS, verdicts stay INCONCLUSIVE"
+            )
         if strategy == "DAEMON":
             asking.notices.append(f"service {service['serviceName']} is a DAEMON: one task on each instance, replaced one by one")
 
@@ -188,7 +202,16 @@ def _revisions(asking: _Asking) -> None:
 
 
 def _kept_revision(revision: Mapping[str, Any]) -> dict[str, Any]:
-    keys = ("serviceRevisionArn", "serviceArn", "clusterArn", "taskDefinition", "launchType", "containerImages", "createdAt", "ecsManagedResources")
+    keys = (
+        "serviceRevisionArn",
+        "serviceArn",
+        "clusterArn",
+        "taskDefinition",
+        "launchType",
+        "containerImages",
+        "createdAt",
+        "ecsManagedResources",
+    )
     return {key: revision[key] for key in keys if key in revision}
 
 
@@ -275,7 +298,8 @@ def _tasks(asking: _Asking, question: EcsQuestion, services: Sequence[Mapping[st
 def _list_tasks(asking: _Asking, cluster: str, filters: Iterable[Mapping[str, str]], listed: dict[str, dict[str, None]]) -> None:
     for one in filters:
         for status, arns in listed.items():
-            found = asking.pages("list_tasks", "taskArns", next(iter(one.values())), cluster=cluster, desiredStatus=status, **one)
+            chosen: dict[str, Any] = {"cluster": cluster, "desiredStatus": status, **one}
+            found = asking.pages("list_tasks", "taskArns", next(iter(one.values())), **chosen)
             arns |= dict.fromkeys(found)
 
 
@@ -297,7 +321,7 @@ class LogPlaces:
 
     scopes: tuple[Scope, ...]
     notices: tuple[str, ...]
-    may_lose_lines: bool         # a container logs non-blocking, or by the account's default, which is
+    may_lose_lines: bool  # a container logs non-blocking, or by the account's default, which is
 
 
 def log_places(answers: Mapping[str, Any], region: str) -> LogPlaces:
@@ -326,7 +350,9 @@ def _scope_of(container: Mapping[str, Any], logging: Mapping[str, Any], region: 
         prefix = options.get("awslogs-stream-prefix")
         notice = "" if prefix else f"{where} has no awslogs-stream-prefix: its streams can't be tied to tasks"
         selected = f"{prefix}/{container.get('name')}/" if prefix else ""
-        return Scope(region=options.get("awslogs-region") or region, log_group=options.get("awslogs-group", ""), prefix=selected), notice
+        return Scope(
+            region=options.get("awslogs-region") or region, log_group=options.get("awslogs-group", ""), prefix=selected
+        ), notice
     if driver == FIRELENS:
         return _firelens_scope(container, options, region, where)
     if driver:
@@ -334,10 +360,15 @@ def _scope_of(container: Mapping[str, Any], logging: Mapping[str, Any], region: 
     return None, f"{where} has no log configuration"
 
 
-def _firelens_scope(container: Mapping[str, Any], options: Mapping[str, Any], region: str, where: str) -> tuple[Scope | None, str]:
+def _firelens_scope(
+    container: Mapping[str, Any], options: Mapping[str, Any], region: str, where: str
+) -> tuple[Scope | None, str]:
     group = str(options.get("log_group_name") or "")
     if str(options.get("Name", "")) not in ("cloudwatch", "cloudwatch_logs") or not group:
-        return None, f"{where} logs through FireLens to {options.get('Name') or 'somewhere'}: not in CloudWatch Logs as far as ECS says"
+        return (
+            None,
+            f"{where} logs through FireLens to {options.get('Name') or 'somewhere'}: not in CloudWatch Logs as far as ECS says",
+        )
     if "$" in group:
         return None, f"{where} logs through FireLens to a templated group ({group}): name it with --log-group"
     prefix = options.get("log_stream_prefix")
@@ -350,8 +381,11 @@ def _without_covered(scopes: Iterable[Scope]) -> Iterator[Scope]:
     every = [scope for scope in scopes if scope.log_group]
     for scope in every:
         wider = (
-            other for other in every
-            if other != scope and (other.region, other.log_group) == (scope.region, scope.log_group) and scope.prefix.startswith(other.prefix)
+            other
+            for other in every
+            if other != scope
+            and (other.region, other.log_group) == (scope.region, scope.log_group)
+            and scope.prefix.startswith(other.prefix)
         )
         if next(wider, None) is None:
             yield scope

@@ -39,7 +39,7 @@ class AwsError(NotSeenError):
         return self.code in THROTTLED or self.code in TRANSIENT
 
 
-class FetchStopped(Exception):
+class FetchStopped(Exception):  # noqa: N818 -- a wish, no error
     """The fetch was asked to stop (Ctrl-C): what is fetched is kept."""
 
 
@@ -54,85 +54,218 @@ class Advice:
 _SIGN_IN = "{login}"
 _WHO = "aws sts get-caller-identity{profile} --region {region}"
 _EXPIRED = Advice("the credentials have expired", _SIGN_IN)
-_NO_CREDENTIALS = Advice("no usable AWS credentials were found", "{login}   (or set AWS_PROFILE, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY)")
-_BAD_KEY = Advice("AWS does not know this access key or its signature", "aws configure list{profile}   (a wrong secret, a removed key, another partition)")
-_CLOCK = Advice("this machine's clock is too far from AWS's", "check the clock: date -u   (then set it, for example: sudo chronyc makestep)")
+_NO_CREDENTIALS = Advice(
+    "no usable AWS credentials were found", "{login}   (or set AWS_PROFILE, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY)"
+)
+_BAD_KEY = Advice(
+    "AWS does not know this access key or its signature",
+    "aws configure list{profile}   (a wrong secret, a removed key, another partition)",
+)
+_CLOCK = Advice(
+    "this machine's clock is too far from AWS's", "check the clock: date -u   (then set it, for example: sudo chronyc makestep)"
+)
 _DENIED = Advice("{action} is denied", "triage doctor --iam-policy   (grant {action} to this identity)")
-_THROTTLED = Advice("AWS throttled the calls for longer than we kept trying", "run it again: what is fetched is kept   (or lower --quota-share)")
-_UNAVAILABLE = Advice("the service did not answer properly", "run it again: what is fetched is kept   (https://health.aws.amazon.com/health/status)")
-_NETWORK = Advice("the endpoint could not be reached", "check the network, the proxy and --endpoint-url   (is {region} a region of this service?)")
+_THROTTLED = Advice(
+    "AWS throttled the calls for longer than we kept trying", "run it again: what is fetched is kept   (or lower --quota-share)"
+)
+_UNAVAILABLE = Advice(
+    "the service did not answer properly", "run it again: what is fetched is kept   (https://health.aws.amazon.com/health/status)"
+)
+_NETWORK = Advice(
+    "the endpoint could not be reached",
+    "check the network, the proxy and --endpoint-url   (is {region} a region of this service?)",
+)
 _REGION = Advice("no usable region is set", "add --region REGION, for example --region us-east-1")
 _CONFIG = Advice("the AWS configuration cannot be read", "aws configure list{profile}")
-_NO_GROUP = Advice("no such log group or log stream in this region", "aws logs describe-log-groups{profile} --region {region} --query 'logGroups[].logGroupName'")
+_NO_GROUP = Advice(
+    "no such log group or log stream in this region",
+    "aws logs describe-log-groups{profile} --region {region} --query 'logGroups[].logGroupName'",
+)
 _NO_CLUSTER = Advice("no such ECS cluster in this region", "aws ecs list-clusters{profile} --region {region}")
 _NO_SERVICE = Advice("no such ECS service in this cluster", "aws ecs list-services{profile} --region {region} --cluster CLUSTER")
 _PARAMETER = Advice("AWS refused a parameter", "check names, times and region   (AWS said: {said})")
-_UNSUPPORTED = Advice("this is not supported here", "triage doctor{profile}   (log group class, deployment controller; AWS said: {said})")
+_UNSUPPORTED = Advice(
+    "this is not supported here", "triage doctor{profile}   (log group class, deployment controller; AWS said: {said})"
+)
 _BUG = Advice("boto3 and this program disagree about the call", "pip install --upgrade boto3")
 
 ADVICE: Mapping[str, Advice] = {
     # credentials: error codes
     **dict.fromkeys(("ExpiredToken", "ExpiredTokenException", "RequestExpired", "TokenRefreshRequired"), _EXPIRED),
     **dict.fromkeys(
-        ("InvalidClientTokenId", "UnrecognizedClientException", "InvalidAccessKeyId", "AuthFailure", "InvalidSignatureException",
-         "SignatureDoesNotMatch", "IncompleteSignature", "IncompleteSignatureException", "MissingAuthenticationToken",
-         "MissingAuthenticationTokenException", "OptInRequired", "NotAuthorized"), _BAD_KEY),
+        (
+            "InvalidClientTokenId",
+            "UnrecognizedClientException",
+            "InvalidAccessKeyId",
+            "AuthFailure",
+            "InvalidSignatureException",
+            "SignatureDoesNotMatch",
+            "IncompleteSignature",
+            "IncompleteSignatureException",
+            "MissingAuthenticationToken",
+            "MissingAuthenticationTokenException",
+            "OptInRequired",
+            "NotAuthorized",
+        ),
+        _BAD_KEY,
+    ),
     **dict.fromkeys(("RequestTimeTooSkewed", "RequestInTheFuture"), _CLOCK),
     # credentials: botocore's exceptions
     **dict.fromkeys(
-        ("NoCredentialsError", "PartialCredentialsError", "CredentialRetrievalError", "UnknownCredentialError", "MetadataRetrievalError",
-         "NoAuthTokenError", "RefreshWithMFAUnsupportedError", "InvalidIMDSEndpointError", "InvalidIMDSEndpointModeError"), _NO_CREDENTIALS),
+        (
+            "NoCredentialsError",
+            "PartialCredentialsError",
+            "CredentialRetrievalError",
+            "UnknownCredentialError",
+            "MetadataRetrievalError",
+            "NoAuthTokenError",
+            "RefreshWithMFAUnsupportedError",
+            "InvalidIMDSEndpointError",
+            "InvalidIMDSEndpointModeError",
+        ),
+        _NO_CREDENTIALS,
+    ),
     **dict.fromkeys(
         ("UnauthorizedSSOTokenError", "SSOTokenLoadError", "SSOError", "TokenRetrievalError", "UnknownTokenProviderError"),
-        Advice("the single sign-on session has expired or was never opened", _SIGN_IN)),
+        Advice("the single sign-on session has expired or was never opened", _SIGN_IN),
+    ),
     **dict.fromkeys(
         ("LoginRefreshRequired", "LoginTokenLoadError", "LoginAuthorizationCodeError", "LoginError"),
-        Advice("the AWS sign-in has expired", "aws login{profile}")),
+        Advice("the AWS sign-in has expired", "aws login{profile}"),
+    ),
     "LoginInsufficientPermissions": Advice("the AWS sign-in may not be refreshed by this identity", "aws login{profile}"),
     "ProfileNotFound": Advice("there is no such profile", "aws configure list-profiles"),
     # permission
-    **dict.fromkeys(("AccessDenied", "AccessDeniedException", "UnauthorizedOperation", "UnauthorizedException", "AuthorizationError"), _DENIED),
+    **dict.fromkeys(
+        ("AccessDenied", "AccessDeniedException", "UnauthorizedOperation", "UnauthorizedException", "AuthorizationError"), _DENIED
+    ),
     # throttling
     **dict.fromkeys(
-        ("Throttling", "ThrottlingException", "ThrottledException", "RequestThrottledException", "RequestThrottled",
-         "TooManyRequestsException", "RequestLimitExceeded", "SlowDown", "BandwidthLimitExceeded", "PriorRequestNotComplete",
-         "EC2ThrottledException", "ProvisionedThroughputExceededException", "TransactionInProgressException", "429"), _THROTTLED),
-    "LimitExceededException": Advice("a quota of this account is used up", "wait for running queries to end, then run it again: what is fetched is kept"),
+        (
+            "Throttling",
+            "ThrottlingException",
+            "ThrottledException",
+            "RequestThrottledException",
+            "RequestThrottled",
+            "TooManyRequestsException",
+            "RequestLimitExceeded",
+            "SlowDown",
+            "BandwidthLimitExceeded",
+            "PriorRequestNotComplete",
+            "EC2ThrottledException",
+            "ProvisionedThroughputExceededException",
+            "TransactionInProgressException",
+            "429",
+        ),
+        _THROTTLED,
+    ),
+    "LimitExceededException": Advice(
+        "a quota of this account is used up", "wait for running queries to end, then run it again: what is fetched is kept"
+    ),
     "CapacityNotAvailableError": _THROTTLED,
     # not found
     "ResourceNotFoundException": _NO_GROUP,
     "ClusterNotFoundException": _NO_CLUSTER,
     **dict.fromkeys(("ServiceNotFoundException", "ServiceNotActiveException"), _NO_SERVICE),
-    "ClientException": Advice("AWS refused the call", "check the cluster, service or task definition and the region   (AWS said: {said})"),
+    "ClientException": Advice(
+        "AWS refused the call", "check the cluster, service or task definition and the region   (AWS said: {said})"
+    ),
     # parameters and features
     **dict.fromkeys(
-        ("InvalidParameterException", "InvalidParameterValue", "InvalidParameterCombination", "ValidationException", "ValidationError",
-         "MalformedQueryException", "SerializationException", "ParamValidationError", "RangeError", "UnknownKeyError"), _PARAMETER),
-    **dict.fromkeys(("InvalidOperationException", "UnsupportedFeatureException", "UnsupportedOperationException", "InvalidAction"), _UNSUPPORTED),
-    **dict.fromkeys(("UnknownOperationException", "UnknownServiceError", "OperationNotPageableError", "UnknownClientMethodError"), _BUG),
+        (
+            "InvalidParameterException",
+            "InvalidParameterValue",
+            "InvalidParameterCombination",
+            "ValidationException",
+            "ValidationError",
+            "MalformedQueryException",
+            "SerializationException",
+            "ParamValidationError",
+            "RangeError",
+            "UnknownKeyError",
+        ),
+        _PARAMETER,
+    ),
+    **dict.fromkeys(
+        ("InvalidOperationException", "UnsupportedFeatureException", "UnsupportedOperationException", "InvalidAction"),
+        _UNSUPPORTED,
+    ),
+    **dict.fromkeys(
+        ("UnknownOperationException", "UnknownServiceError", "OperationNotPageableError", "UnknownClientMethodError"), _BUG
+    ),
     # the service
     **dict.fromkeys(
-        ("ServerException", "InternalFailure", "InternalError", "InternalServerError", "InternalServerException", "ServiceUnavailable",
-         "ServiceUnavailableException", "RequestTimeout", "RequestTimeoutException", "PaginationError", "ResponseParserError",
-         "500", "502", "503", "504"), _UNAVAILABLE),
+        (
+            "ServerException",
+            "InternalFailure",
+            "InternalError",
+            "InternalServerError",
+            "InternalServerException",
+            "ServiceUnavailable",
+            "ServiceUnavailableException",
+            "RequestTimeout",
+            "RequestTimeoutException",
+            "PaginationError",
+            "ResponseParserError",
+            "500",
+            "502",
+            "503",
+            "504",
+        ),
+        _UNAVAILABLE,
+    ),
     # the network
     **dict.fromkeys(
-        ("EndpointConnectionError", "ConnectTimeoutError", "ReadTimeoutError", "ConnectionClosedError", "ConnectionError", "HTTPClientError",
-         "ResponseStreamingError", "IncompleteReadError"), _NETWORK),
+        (
+            "EndpointConnectionError",
+            "ConnectTimeoutError",
+            "ReadTimeoutError",
+            "ConnectionClosedError",
+            "ConnectionError",
+            "HTTPClientError",
+            "ResponseStreamingError",
+            "IncompleteReadError",
+        ),
+        _NETWORK,
+    ),
     "ProxyConnectionError": Advice("the proxy could not be reached", "check HTTPS_PROXY and NO_PROXY"),
     "SSLError": Advice("the TLS connection was refused", "check AWS_CA_BUNDLE and the proxy's certificate"),
     # region and configuration
     **dict.fromkeys(("NoRegionError", "InvalidRegionError", "UnknownRegionError", "ServiceNotInRegionError"), _REGION),
-    **dict.fromkeys(("UnknownEndpointError", "EndpointVariantError", "EndpointProviderError", "EndpointResolutionError",
-                     "UnknownFIPSEndpointError", "BaseEndpointResolverError", "InvalidEndpointConfigurationError"), _NETWORK),
     **dict.fromkeys(
-        ("ConfigNotFound", "ConfigParseError", "InvalidConfigError", "InfiniteLoopConfigError", "InvalidProxiesConfigError",
-         "InvalidRetryModeError", "InvalidMaxRetryAttemptsError", "InvalidRetryConfigurationError", "InvalidDefaultsMode",
-         "MissingDependencyException", "UnknownSignatureVersionError"), _CONFIG),
+        (
+            "UnknownEndpointError",
+            "EndpointVariantError",
+            "EndpointProviderError",
+            "EndpointResolutionError",
+            "UnknownFIPSEndpointError",
+            "BaseEndpointResolverError",
+            "InvalidEndpointConfigurationError",
+        ),
+        _NETWORK,
+    ),
+    **dict.fromkeys(
+        (
+            "ConfigNotFound",
+            "ConfigParseError",
+            "InvalidConfigError",
+            "InfiniteLoopConfigError",
+            "InvalidProxiesConfigError",
+            "InvalidRetryModeError",
+            "InvalidMaxRetryAttemptsError",
+            "InvalidRetryConfigurationError",
+            "InvalidDefaultsMode",
+            "MissingDependencyException",
+            "UnknownSignatureVersionError",
+        ),
+        _CONFIG,
+    ),
     "BotoCoreError": Advice("boto3 gave up", "aws configure list{profile}   (boto3 said: {said})"),
     "ClientError": Advice("AWS refused the call", "triage doctor{profile}   (AWS said: {said})"),
 }
-CREDENTIALS = frozenset(code for code, advice in ADVICE.items() if advice in (_EXPIRED, _BAD_KEY, _CLOCK, _NO_CREDENTIALS) or "sign" in advice.what)
+CREDENTIALS = frozenset(
+    code for code, advice in ADVICE.items() if advice in (_EXPIRED, _BAD_KEY, _CLOCK, _NO_CREDENTIALS) or "sign" in advice.what
+)
 DENIED = frozenset(code for code, advice in ADVICE.items() if advice is _DENIED)
 THROTTLED = frozenset(code for code, advice in ADVICE.items() if advice is _THROTTLED) | {"LimitExceededException"}
 TRANSIENT = frozenset(code for code, advice in ADVICE.items() if advice in (_UNAVAILABLE, _NETWORK))
@@ -171,7 +304,11 @@ def aws_error(error: Exception, *, service: str, api: str, region: str, profile:
     action = f"{service}:{api}"
     flag = f" --profile {profile}" if profile else ""
     words = {
-        "api": api, "region": region or "REGION", "action": action, "said": said, "profile": flag,
+        "api": api,
+        "region": region or "REGION",
+        "action": action,
+        "said": said,
+        "profile": flag,
         "login": f"aws sso login{flag}" if _is_sso(code) or profile else "aws configure   (or: aws sso login --profile NAME)",
     }
     advice = advice_for(error, code)

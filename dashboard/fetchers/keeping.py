@@ -7,6 +7,7 @@ they were fetched: after kill -9 the store holds whole cells only, and the next 
 
 from __future__ import annotations
 
+import sqlite3
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
@@ -23,10 +24,10 @@ from parsers.reading import in_order, read_stream
 if TYPE_CHECKING:
     from parsers.bulk import BulkReader
 
-READ_AFTER = 5_000               # events of a stream and cell that wait before they are read
-BULK_FROM = 3_000                # as many are read by the fast path, whose start costs a quarter of a second
+READ_AFTER = 5_000  # events of a stream and cell that wait before they are read
+BULK_FROM = 3_000  # as many are read by the fast path, whose start costs a quarter of a second
 FLUSH_EVERY_S = 2.0
-FLUSH_SHARE = 4                  # ... and at least so many times as long as the last write took
+FLUSH_SHARE = 4  # ... and at least so many times as long as the last write took
 FLUSH_FACTS = 20_000
 
 
@@ -93,8 +94,11 @@ class StoreSink:
         )
         self._known |= {(scope, cell.start_ms): cell for cell in known if cell.packs_digest == self.packs_digest}
         return [
-            cell.start_ms for cell in known
-            if cell.packs_digest == self.packs_digest and cell.state is not StoredState.OPEN and cell.end_ms == cell.start_ms + CELL_MS
+            cell.start_ms
+            for cell in known
+            if cell.packs_digest == self.packs_digest
+            and cell.state is not StoredState.OPEN
+            and cell.end_ms == cell.start_ms + CELL_MS
         ]
 
     def feed(self, scope: Scope, cell_ms: int, stream: str, events: Sequence[RawEvent]) -> None:
@@ -102,7 +106,8 @@ class StoreSink:
         stretch = self._fed.setdefault((scope, cell_ms), {}).setdefault(stream, _Stretch())
         key = self._key(scope, stream)
         stretch.waiting.extend(
-            Event(stream=key, timestamp_ms=e.timestamp, text=e.message, event_id=e.event_id, ingestion_ms=e.ingestion) for e in events
+            Event(stream=key, timestamp_ms=e.timestamp, text=e.message, event_id=e.event_id, ingestion_ms=e.ingestion)
+            for e in events
         )
         _note_inside(stretch, events, cell_ms)
         if len(stretch.waiting) >= READ_AFTER:
@@ -190,7 +195,9 @@ class StoreSink:
             slices.put_all(sql, origin, [*self._slices, *self._emptied(sql)], self._fold, read_ms=read_ms)
             fetched.keep_cells(sql, origin, map(self._kept, self._cells), read_ms=read_ms)
             for cell in self._touched:
-                fetched.keep_cells(sql, origin, [replace(self._known[cell.scope, cell.start_ms], state=StoredState(cell.state))], read_ms=read_ms)
+                fetched.keep_cells(
+                    sql, origin, [replace(self._known[cell.scope, cell.start_ms], state=StoredState(cell.state))], read_ms=read_ms
+                )
             for cell in self._confirmed:
                 fetched.confirm(sql, origin, self._kept(cell))
             for cell in self._cells:
@@ -202,11 +209,13 @@ class StoreSink:
         self._flushed = self._monotonic()
         self._pause_s = max(FLUSH_EVERY_S, FLUSH_SHARE * (self._flushed - began))
 
-    def _emptied(self, sql: slices.sqlite3.Connection) -> Iterator[Slice]:
+    def _emptied(self, sql: sqlite3.Connection) -> Iterator[Slice]:
         """Empty slices: of streams that had events in a cell and have none now, and of known streams over a gap."""
         written = {(one.stream, one.start_ms) for one in self._slices}
         for cell in self._cells:
-            for account, name in fetched.streams_with_slices(sql, cell.scope.region, cell.scope.log_group, cell.start_ms, cell.end_ms):
+            for account, name in fetched.streams_with_slices(
+                sql, cell.scope.region, cell.scope.log_group, cell.start_ms, cell.end_ms
+            ):
                 key = self._key(cell.scope, name)
                 if account == self.account and cell.scope.holds(name) and (key, cell.start_ms) not in written:
                     yield self._empty(key, cell.start_ms, StoredState(cell.state))
@@ -215,7 +224,7 @@ class StoreSink:
                 if account == self.account and gap.scope.holds(name):
                     yield from self._gap_slices(sql, self._key(gap.scope, name), gap)
 
-    def _gap_slices(self, sql: slices.sqlite3.Connection, key: StreamKey, gap: Gap) -> Iterator[Slice]:
+    def _gap_slices(self, sql: sqlite3.Connection, key: StreamKey, gap: Gap) -> Iterator[Slice]:
         """The gap, in cells that hold nothing of this stream; where something is kept, it stays."""
         kept = {
             start for (start,) in sql.execute(

@@ -24,12 +24,12 @@ ACTIONS: tuple[Action, ...] = (
     Action(name="logs:DescribeLogGroups", purpose="find log groups and their class", without="a wrong group name is found out late", optional=True),
     Action(name="logs:DescribeLogStreams", purpose="list streams for GetLogEvents", without="FilterLogEvents reads alone, slower", optional=True),
     Action(name="logs:FilterLogEvents", purpose="read events of all streams", without="streams are read one by one"),
-    Action(name="logs:GetLogEvents", purpose="read one stream, and lines around a finding", without="no lines around a finding; slower", optional=True),
+    Action(name="logs:GetLogEvents", purpose="read one stream, and lines around a finding", without="no lines around a finding; slower", optional=True),  # noqa: E501
     Action(name="ecs:DescribeServices", purpose="the service and its present deployments", without="no deployments, no verdicts"),
     Action(name="ecs:ListServices", purpose="all services of a cluster", without="--service must be given", optional=True),
-    Action(name="ecs:ListServiceDeployments", purpose="deployments of the last 90 days", without="only the present deployment is known", optional=True),
+    Action(name="ecs:ListServiceDeployments", purpose="deployments of the last 90 days", without="only the present deployment is known", optional=True),  # noqa: E501
     Action(name="ecs:DescribeServiceDeployments", purpose="how each deployment ended", without="rollbacks and failures are unknown", optional=True),
-    Action(name="ecs:DescribeServiceRevisions", purpose="task definition and image of each deployment", without="deployments have no revision", optional=True),
+    Action(name="ecs:DescribeServiceRevisions", purpose="task definition and image of each deployment", without="deployments have no revision", optional=True),  # noqa: E501
     Action(name="ecs:ListTaskDefinitions", purpose="the newest revisions of a family", without="only revisions named by deployments", optional=True),
     Action(name="ecs:DescribeTaskDefinition", purpose="log groups, log mode, commit", without="--log-group must be given", optional=True),
     Action(name="ecs:ListTasks", purpose="tasks running and just stopped", without="tasks are asked for by their streams only", optional=True),
@@ -39,7 +39,13 @@ ACTIONS: tuple[Action, ...] = (
     Action(name="sts:GetCallerIdentity", purpose="account and identity (needs no permission)", without="-", optional=True),
 )  # fmt: skip
 NAMES = frozenset(action.name for action in ACTIONS)
-_ANYWHERE = ("logs:DescribeLogGroups", "ecs:ListAccountSettings", "ecs:ListTaskDefinitions", "ecs:DescribeTaskDefinition", "cloudwatch:GetMetricData")
+_ANYWHERE = (
+    "logs:DescribeLogGroups",
+    "ecs:ListAccountSettings",
+    "ecs:ListTaskDefinitions",
+    "ecs:DescribeTaskDefinition",
+    "cloudwatch:GetMetricData",
+)
 
 
 def iam_policy(*, account: str, region: str, cluster: str | None = None, log_groups: Sequence[str] = ()) -> dict[str, object]:
@@ -50,7 +56,10 @@ def iam_policy(*, account: str, region: str, cluster: str | None = None, log_gro
     """
     groups = list(log_groups) or ["*"]
     if cluster and cluster != "*" and groups != ["*"]:
-        groups += [f"/aws/events/ecs/containerinsights/{cluster}/performance", f"/aws/ecs/containerinsights/{cluster}/performance"]
+        groups += [
+            f"/aws/events/ecs/containerinsights/{cluster}/performance",
+            f"/aws/ecs/containerinsights/{cluster}/performance",
+        ]
     name = cluster or "*"
     partition = "aws-cn" if region.startswith("cn-") else "aws-us-gov" if region.startswith("us-gov-") else "aws"
     return {

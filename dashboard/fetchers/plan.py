@@ -13,7 +13,7 @@ from dashboard.fetchers.slices import Scope, Window
 PAGE_BYTES = 1_000_000
 PAGE_EVENTS = 10_000
 PERIOD_S = 3_600
-EVENT_OVERHEAD_BYTES = 26        # what IncomingBytes counts beside each message
+EVENT_OVERHEAD_BYTES = 26  # what IncomingBytes counts beside each message
 # Reading logs costs nothing, but what leaves the region is billed as data transfer: list price of the first 10 TB in
 # us-east-1, https://aws.amazon.com/ec2/pricing/on-demand/. Within the region it is free.
 TRANSFER_DOLLARS_PER_GB = 0.09
@@ -47,7 +47,15 @@ def plan_pull(aws: Aws, scopes: Sequence[Scope], window: Window) -> Plan:
     try:
         sums = [_incoming(aws, region, group, window) for region, group in dict.fromkeys((s.region, s.log_group) for s in scopes)]
     except AwsError as error:
-        return Plan(window_ms=window.length_ms, response_bytes=None, events=None, pages=None, seconds=None, dollars=None, why_unknown=str(error))
+        return Plan(
+            window_ms=window.length_ms,
+            response_bytes=None,
+            events=None,
+            pages=None,
+            seconds=None,
+            dollars=None,
+            why_unknown=str(error),
+        )
     size, events = sum(size for size, _ in sums), sum(events for _, events in sums)
     pages = max(-(-size // PAGE_BYTES), -(-events // PAGE_EVENTS), 1)
     rate = sum(aws.settings.pace.rate(api, aws.region) for api in ("FilterLogEvents", "GetLogEvents"))
@@ -72,7 +80,9 @@ def _incoming(aws: Aws, region: str, log_group: str, window: Window) -> tuple[in
     step = PERIOD_S * 1000
     start = datetime.fromtimestamp(window.start_ms // step * PERIOD_S, UTC)
     end = datetime.fromtimestamp(-(-window.end_ms // step) * PERIOD_S, UTC)
-    answer = aws.call("cloudwatch", "get_metric_data", region=region, about=log_group, StartTime=start, EndTime=end, MetricDataQueries=queries)
+    answer = aws.call(
+        "cloudwatch", "get_metric_data", region=region, about=log_group, StartTime=start, EndTime=end, MetricDataQueries=queries
+    )
     sums = {result["Id"]: int(sum(result.get("Values", []))) for result in answer.get("MetricDataResults", [])}
     events = sums.get("incominglogevents", 0)
     return max(0, sums.get("incomingbytes", 0) - EVENT_OVERHEAD_BYTES * events), events

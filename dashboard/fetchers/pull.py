@@ -42,13 +42,13 @@ from dashboard.fetchers.slices import (
     state_at,
 )
 
-MAX_ATTEMPTS = 4                 # of one stretch that wins nothing, before it becomes a gap
+MAX_ATTEMPTS = 4  # of one stretch that wins nothing, before it becomes a gap
 MAX_READS_TO_AGREE = 5
-STREAMS_WORTH_A_CHAIN = 64       # more streams than this: FilterLogEvents reads them together
+STREAMS_WORTH_A_CHAIN = 64  # more streams than this: FilterLogEvents reads them together
 STREAMS_WORTH_LISTING = 1_000
-PAGES_BEFORE_HELP = 20           # so many pages of FilterLogEvents, then GetLogEvents joins
-MAX_PAUSE_S = 20.0               # before another attempt
-INBOX = 16                       # chunks waiting for the main thread: what bounds memory
+PAGES_BEFORE_HELP = 20  # so many pages of FilterLogEvents, then GetLogEvents joins
+MAX_PAUSE_S = 20.0  # before another attempt
+INBOX = 16  # chunks waiting for the main thread: what bounds memory
 PROGRESS_EVERY_S = 0.2
 POLL_S = 0.05
 STREAM_SILENT_MS = 24 * 3_600_000  # a stream whose last ingestion lies further back than this is not asked
@@ -102,7 +102,7 @@ class Progress:
     calls: dict[str, int]
     covered_ms: int
     window_ms: int
-    newest_ms: int | None        # the newest instant that is covered
+    newest_ms: int | None  # the newest instant that is covered
     eta_s: float | None
     gaps: int
     doing: str
@@ -137,7 +137,7 @@ class PullOptions:
     newest_first: bool = True
     verify: bool = False
     overlap_ms: int = OVERLAP_MS
-    again: bool = False          # read what is settled too
+    again: bool = False  # read what is settled too
 
 
 @dataclass(slots=True)
@@ -249,14 +249,14 @@ class Pull:
     def _report(self) -> PullReport:
         states = [read.state for read in self._kept.values()]
         return PullReport(
-            events=sum(read.events for read in self._kept.values()), cells=len(states), settled=states.count(SliceState.SETTLED), verified=states.count(SliceState.VERIFIED),
+            events=sum(read.events for read in self._kept.values()), cells=len(states), settled=states.count(SliceState.SETTLED), verified=states.count(SliceState.VERIFIED),  # noqa: E501
             open=states.count(SliceState.OPEN), gaps=tuple(self.gaps), notices=tuple(dict.fromkeys(self.notices)), tally=self.tally,
             interrupted=self._interrupted, elapsed_s=self._monotonic() - self._began,
         )  # fmt: skip
 
     def _runs_of(self, scope: Scope, window: Window) -> Iterator[Run]:
-        finished = () if self.options.again else self.sink.finished(scope, window)
-        for stretch in missing(window, finished):
+        finished = self.sink.finished(scope, window)
+        for stretch in missing(window, () if self.options.again else finished):
             self._window_ms += stretch.length_ms
             yield from self._new_runs(scope, stretch)
 
@@ -518,7 +518,7 @@ class Pull:
                     self._share_out(run)
                 else:
                     self._follow(run)
-            except Exception as error:  # noqa: BLE001 - every error goes to the main thread, which knows what to do with it
+            except Exception as error:  # noqa: BLE001 -- every error goes to the main thread, which knows what to do with it
                 self._inbox.put(_Ended(run, error))
             else:
                 self._inbox.put(_Ended(run))
@@ -659,7 +659,8 @@ def _digest(events: Iterable[RawEvent]) -> int:
     """The same for the same events in any order; an event more or less changes it."""
     crc32 = zlib.crc32
     return sum(
-        (crc32(event.message.encode("utf-8", "surrogatepass")) + 1) * (event.timestamp * 31 + (event.ingestion or 0)) for event in events
+        (crc32(event.message.encode("utf-8", "surrogatepass")) + 1) * (event.timestamp * 31 + (event.ingestion or 0))
+        for event in events
     )
 
 

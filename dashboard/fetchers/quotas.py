@@ -21,16 +21,23 @@ REGION_QUOTAS: Mapping[str, Mapping[str, float]] = {
     "StartQuery": {"*": 10},
     "GetQueryResults": {"*": 10},
     # Refill rates: https://docs.aws.amazon.com/AmazonECS/latest/APIReference/request-throttling.html
-    "ListTasks": {"*": 20}, "DescribeTasks": {"*": 20}, "ListServices": {"*": 20}, "DescribeServices": {"*": 20},
-    "ListServiceDeployments": {"*": 20}, "DescribeServiceDeployments": {"*": 20}, "DescribeServiceRevisions": {"*": 20},
-    "ListTaskDefinitions": {"*": 20}, "DescribeTaskDefinition": {"*": 20}, "ListClusters": {"*": 20},
+    "ListTasks": {"*": 20},
+    "DescribeTasks": {"*": 20},
+    "ListServices": {"*": 20},
+    "DescribeServices": {"*": 20},
+    "ListServiceDeployments": {"*": 20},
+    "DescribeServiceDeployments": {"*": 20},
+    "DescribeServiceRevisions": {"*": 20},
+    "ListTaskDefinitions": {"*": 20},
+    "DescribeTaskDefinition": {"*": 20},
+    "ListClusters": {"*": 20},
     "LookupEvents": {"*": 2},
 }
 OTHER_APIS = 10.0
 DEFAULT_SHARE = 0.5
-SLOWEST = 0.2           # calls a second that remain, however often AWS says no
+SLOWEST = 0.2  # calls a second that remain, however often AWS says no
 BACK_OFF = 0.5
-RECOVER_CALLS = 60      # calls that go well until the full pace is back
+RECOVER_CALLS = 60  # calls that go well until the full pace is back
 BURST_S = 0.1
 
 
@@ -107,7 +114,9 @@ class Pace:
 class Buckets:
     """The buckets of one account, made as they are needed."""
 
-    def __init__(self, pace: Pace, *, clock: Callable[[], float] = time.monotonic, sleep: Callable[[float], object] = time.sleep) -> None:
+    def __init__(
+        self, pace: Pace, *, clock: Callable[[], float] = time.monotonic, sleep: Callable[[float], object] = time.sleep
+    ) -> None:
         self.pace = pace
         self._clock = clock
         self._sleep = sleep

@@ -131,7 +131,13 @@ class Aws:
         if isinstance(page, LogPage):
             return page
         if "events" not in answer:
-            raise self._told(botocore.exceptions.IncompleteReadError(actual_bytes=0, expected_bytes=1), "logs", _api_name(method), region, about)
+            raise self._told(
+                botocore.exceptions.IncompleteReadError(actual_bytes=0, expected_bytes=1),
+                "logs",
+                _api_name(method),
+                region,
+                about,
+            )
         return _from_botocore(answer)
 
     def identity(self) -> dict[str, Any]:
@@ -281,13 +287,13 @@ def hook_is_honoured(session: Any) -> bool:
         return AWSResponse(request.url, 200, {"content-type": "application/x-amz-json-1.1"}, _Raw(body))
 
     try:
-        client = session.client("logs", region_name="us-east-1", aws_access_key_id="none", aws_secret_access_key="none")
+        client = session.client("logs", region_name="us-east-1", aws_access_key_id="none", aws_secret_access_key="none")  # noqa: S106
         client.meta.events.register("before-send.cloudwatch-logs.FilterLogEvents", answer)
         client.meta.events.register("before-parse.cloudwatch-logs.FilterLogEvents", parse_page)
         page = client.filter_log_events(logGroupName="feature-test").get("page")
-    except Exception:  # noqa: BLE001 - whatever a future botocore does here, the answer is "no" and botocore parses
+    except Exception:  # noqa: BLE001 -- whatever a future botocore does here, the answer is "no"
         return False
-    return isinstance(page, LogPage) and page.next_token == "t" and [event.message for event in page.events] == ["m"]
+    return isinstance(page, LogPage) and page.next_token == "t" and [event.message for event in page.events] == ["m"]  # noqa: S105
 
 
 class _Raw(BytesIO):
@@ -298,7 +304,13 @@ class _Raw(BytesIO):
 def _from_botocore(answer: Mapping[str, Any]) -> LogPage:
     return LogPage(
         events=[
-            RawEvent(event.get("timestamp", 0), event.get("message", ""), event.get("ingestionTime"), event.get("eventId"), event.get("logStreamName", ""))
+            RawEvent(
+                event.get("timestamp", 0),
+                event.get("message", ""),
+                event.get("ingestionTime"),
+                event.get("eventId"),
+                event.get("logStreamName", ""),
+            )
             for event in answer.get("events", [])
         ],
         next_token=answer.get("nextToken"),

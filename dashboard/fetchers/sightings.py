@@ -18,11 +18,13 @@ from dashboard.fetchers.slices import Scope, Window
 
 EVENT_CAPTURE = "/aws/events/ecs/containerinsights/{cluster}/performance"
 CONTAINER_INSIGHTS = "/aws/ecs/containerinsights/{cluster}/performance"
-PATTERN_CHARS = 1_024            # a filter pattern has at most so many
+PATTERN_CHARS = 1_024  # a filter pattern has at most so many
 TASKS_AT_MOST = 200
 
 
-def sighted_elsewhere(aws: Aws, cluster: str, region: str, account: str, task_ids: Sequence[str], window: Window) -> tuple[dict[str, Any], list[str]]:
+def sighted_elsewhere(
+    aws: Aws, cluster: str, region: str, account: str, task_ids: Sequence[str], window: Window
+) -> tuple[dict[str, Any], list[str]]:
     """What the cluster's own log groups say of these tasks: answers with `describe_tasks_snapshots`, and notices."""
     left = dict.fromkeys(task_ids[:TASKS_AT_MOST])
     snapshots: list[dict[str, Any]] = []
@@ -35,7 +37,9 @@ def sighted_elsewhere(aws: Aws, cluster: str, region: str, account: str, task_id
             for event in _mentions(aws, Scope(region=region, log_group=group), list(left), window):
                 task = read(event, cluster, region, account)
                 if task is not None and task["taskArn"].rsplit("/", 1)[-1] in left:
-                    snapshots.append({"asked_at": event.timestamp / 1000, "response": {"tasks": [task], "failures": []}, "rung": group})
+                    snapshots.append(
+                        {"asked_at": event.timestamp / 1000, "response": {"tasks": [task], "failures": []}, "rung": group}
+                    )
         except (AwsError, ChainBroken) as error:
             notices.append(f"{group}: {error}")
         seen = {snapshot["response"]["tasks"][0]["taskArn"].rsplit("/", 1)[-1] for snapshot in snapshots}
@@ -70,15 +74,26 @@ def _record(event: RawEvent) -> dict[str, Any]:
     return record if isinstance(record, dict) else {}
 
 
-def _from_event(event: RawEvent, cluster: str, region: str, account: str) -> dict[str, Any] | None:
+def _from_event(event: RawEvent, cluster: str, region: str, account: str) -> dict[str, Any] | None:  # noqa: ARG001
     """An "ECS Task State Change" of event capture: its detail is a task as DescribeTasks tells it."""
     record = _record(event)
     detail = record.get("detail")
     if record.get("detail-type") != "ECS Task State Change" or not isinstance(detail, dict) or "taskArn" not in detail:
         return None
     keys = (
-        "taskArn", "taskDefinitionArn", "clusterArn", "group", "startedBy", "createdAt", "startedAt", "stoppedAt", "stopCode",
-        "stoppedReason", "lastStatus", "desiredStatus", "containers",
+        "taskArn",
+        "taskDefinitionArn",
+        "clusterArn",
+        "group",
+        "startedBy",
+        "createdAt",
+        "startedAt",
+        "stoppedAt",
+        "stopCode",
+        "stoppedReason",
+        "lastStatus",
+        "desiredStatus",
+        "containers",
     )
     return {key: detail[key] for key in keys if key in detail}
 

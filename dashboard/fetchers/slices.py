@@ -6,15 +6,16 @@ replaces exactly what was read before, whoever cuts the work and however pages f
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 
 CELL_MS = 300_000
-OVERLAP_MS = 300_000          # events arrive late: what ended less than this ago is read again
+OVERLAP_MS = 300_000  # events arrive late: what ended less than this ago is read again
 OVERLAP_AFTER_DEPLOY_MS = 600_000
-CONTEXT_MS = 5_000            # read around a cell, so that a record that crosses its edge is read whole
-LISTING_LAG_MS = 3_600_000    # DescribeLogStreams may not know a newer stream or event yet
+CONTEXT_MS = 5_000  # read around a cell, so that a record that crosses its edge is read whole
+LISTING_LAG_MS = 3_600_000  # DescribeLogStreams may not know a newer stream or event yet
 
 
 class SliceState(StrEnum):
@@ -33,7 +34,7 @@ class Scope:
     log_group: str
     prefix: str = ""
     streams: tuple[str, ...] = ()
-    pattern: str = ""            # a filter pattern, for questions; what is fetched to be kept has none
+    pattern: str = ""  # a filter pattern, for questions; what is fetched to be kept has none
 
     def holds(self, stream: str) -> bool:
         """Whether an event of this stream belongs here; AWS and its doubles have been known to send more than was asked."""
@@ -119,7 +120,7 @@ def split(window: Window, pieces: int) -> list[Window]:
         return [window]
     each = -(-(len(cells) - 1) // (pieces - 1))
     edges = [*cells[:-1][::each], cells[-1], window.end_ms]
-    return [Window(start_ms=a, end_ms=b) for a, b in zip(edges, edges[1:], strict=False)]
+    return [Window(start_ms=a, end_ms=b) for a, b in itertools.pairwise(edges)]
 
 
 def midpoint(after_ms: int, end_ms: int) -> int | None:

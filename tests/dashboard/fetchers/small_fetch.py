@@ -66,7 +66,7 @@ def fetch(endpoint_url, store, **more):
 
 
 _TABLES = {
-    "slices": "SELECT log_stream, start_ms, end_ms, state, events, undecodable, access_lines, facts, gaps, hex(rest) FROM slices JOIN streams ON streams.id = stream",
+    "slices": "SELECT log_stream, start_ms, end_ms, state, events, undecodable, access_lines, facts, gaps, hex(rest) FROM slices JOIN streams ON streams.id = stream",  # noqa: E501
     "facts": "SELECT log_stream, slice_ms, first_ms, last_ms, hex(data) FROM facts JOIN streams ON streams.id = stream",
     "fetched": "SELECT region, log_group, selection, start_ms, end_ms, state, packs_digest, events, digest FROM fetched",
     "gaps": "SELECT region, log_group, selection, start_ms, end_ms, reason FROM fetch_gaps",

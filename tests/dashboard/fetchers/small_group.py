@@ -7,7 +7,7 @@ from dashboard.fetchers.quotas import Pace
 
 REGION = "us-east-1"
 GROUP = "/ecs/api"
-END_MS = 1_763_521_200_000          # a cell boundary
+END_MS = 1_763_521_200_000  # a cell boundary
 HOUR_MS = 3_600_000
 START_MS = END_MS - 2 * HOUR_MS
 CREDENTIALS = {"aws_access_key_id": "demo", "aws_secret_access_key": "demo"}
@@ -71,12 +71,22 @@ def rows(seed=7, streams=5, start_ms=START_MS, end_ms=END_MS):
                 line += 1
                 text = "ping" if chance.random() < 0.2 else f"line {line} of {number}"
                 yield {
-                    "logGroup": GROUP, "logStreamName": stream, "timestamp": at, "ingestionTime": at + 900, "message": text,
+                    "logGroup": GROUP,
+                    "logStreamName": stream,
+                    "timestamp": at,
+                    "ingestionTime": at + 900,
+                    "message": text,
                 }
             at += chance.choice((0, 1, 40, 2_000, 45_000, 240_000))
     for number in range(20):  # another service of the same group
         at = start_ms + number * 600_000
-        yield {"logGroup": GROUP, "logStreamName": "other/web/1", "timestamp": at, "ingestionTime": at + 900, "message": "elsewhere"}
+        yield {
+            "logGroup": GROUP,
+            "logStreamName": "other/web/1",
+            "timestamp": at,
+            "ingestionTime": at + 900,
+            "message": "elsewhere",
+        }
 
 
 def truth_keys(truth, start_ms=START_MS, end_ms=END_MS, prefix="ecs/"):

@@ -42,7 +42,9 @@ def test_the_window_is_half_open(serve, connect, chain):
     """The event at the start belongs to the window, the one at the end does not, with either API."""
     aws = connect(serve(made(999, 1000, 1500, 1999, 2000, 2001)))
     window = Window(start_ms=1000, end_ms=2000)
-    events = read(filter_chain(aws, SCOPE, window, Tally()) if chain == "filter" else stream_chain(aws, SCOPE, STREAM, window, Tally()))
+    events = read(
+        filter_chain(aws, SCOPE, window, Tally()) if chain == "filter" else stream_chain(aws, SCOPE, STREAM, window, Tally())
+    )
     assert [event.timestamp for event in events] == [1000, 1500, 1999]
 
 
@@ -54,7 +56,9 @@ def test_events_outside_are_dropped_here(serve, connect, truth, chain):
     window = Window(start_ms=times[len(times) // 4], end_ms=times[len(times) // 2])
     tally = Tally()
     only = Scope(region=REGION, log_group=GROUP, streams=(STREAM,))
-    events = read(filter_chain(aws, only, window, tally) if chain == "filter" else stream_chain(aws, SCOPE, STREAM, window, tally))
+    events = read(
+        filter_chain(aws, only, window, tally) if chain == "filter" else stream_chain(aws, SCOPE, STREAM, window, tally)
+    )
     wanted = [e for e in truth.groups[REGION, GROUP].streams[STREAM] if window.start_ms <= e.timestamp < window.end_ms]
     assert [e.message for e in events] == [e.message for e in wanted]
     assert tally.outside > 0
@@ -63,7 +67,9 @@ def test_events_outside_are_dropped_here(serve, connect, truth, chain):
 def test_equal_lines_of_one_millisecond_are_all_kept(serve, connect):
     """Twins across a page's edge are no repeat: FilterLogEvents' ids decide, and GetLogEvents asks it."""
     truth = SceneTruth(region=REGION)
-    truth.add_rows([{"logGroup": GROUP, "logStreamName": STREAM, "timestamp": 5000, "ingestionTime": 5001, "message": "ping"}] * 25)
+    truth.add_rows(
+        [{"logGroup": GROUP, "logStreamName": STREAM, "timestamp": 5000, "ingestionTime": 5001, "message": "ping"}] * 25
+    )
     aws = connect(serve(truth, max_events=10))
     window = Window(start_ms=0, end_ms=10_000)
     tally = Tally()
@@ -75,7 +81,9 @@ def test_equal_lines_of_one_millisecond_are_all_kept(serve, connect):
 def test_twins_without_filter_log_events(serve, connect):
     """Where FilterLogEvents is denied, the millisecond is read again alone: twins stay twins, repeats stay repeats."""
     truth = made(*range(1000, 1030))
-    truth.add_rows([{"logGroup": GROUP, "logStreamName": STREAM, "timestamp": 1009, "ingestionTime": 1010, "message": "ping"}] * 3)
+    truth.add_rows(
+        [{"logGroup": GROUP, "logStreamName": STREAM, "timestamp": 1009, "ingestionTime": 1010, "message": "ping"}] * 3
+    )
     denied = Fault(kind=FaultKind.ACCESS_DENIED, api="FilterLogEvents", times=99)
     aws = connect(serve(truth, Fault(kind=FaultKind.OVERLAP), denied, max_events=11))
     events = read(stream_chain(aws, SCOPE, STREAM, Window(start_ms=0, end_ms=10_000), Tally()))
@@ -87,9 +95,13 @@ def test_a_repeated_token_is_passed_over_up_to_a_bound(serve, connect, truth, ki
     """A token that comes back a few times is asked again; one that always comes back breaks the chain."""
     tally = Tally()
     read(filter_chain(connect(serve(truth, Fault(kind=kind, rate=0.5, times=3))), SCOPE, WINDOW, tally))
-    assert 0 < tally.repeated_tokens
+    assert tally.repeated_tokens > 0
     with pytest.raises(ChainBroken, match="repeated one page token"):
-        read(filter_chain(connect(serve(truth, Fault(kind=FaultKind.REPEATED_TOKEN, times=MAX_REPEATED_TOKENS * 2))), SCOPE, WINDOW, Tally()))
+        read(
+            filter_chain(
+                connect(serve(truth, Fault(kind=FaultKind.REPEATED_TOKEN, times=MAX_REPEATED_TOKENS * 2))), SCOPE, WINDOW, Tally()
+            )
+        )
 
 
 @pytest.mark.parametrize("chain", ["filter", "get"])
@@ -98,7 +110,9 @@ def test_empty_pages_without_end_break_the_chain(serve, connect, truth, chain, m
     monkeypatch.setattr("dashboard.fetchers.cloudwatch.MAX_EMPTY_PAGES", 20)
     aws = connect(serve(truth, Fault(kind=FaultKind.EMPTY_PAGE, times=10**6)))
     with pytest.raises(ChainBroken, match="empty pages in a row"):
-        read(filter_chain(aws, SCOPE, WINDOW, Tally()) if chain == "filter" else stream_chain(aws, SCOPE, STREAM, WINDOW, Tally()))
+        read(
+            filter_chain(aws, SCOPE, WINDOW, Tally()) if chain == "filter" else stream_chain(aws, SCOPE, STREAM, WINDOW, Tally())
+        )
 
 
 @pytest.mark.parametrize("chain", ["filter", "get"])
@@ -106,9 +120,15 @@ def test_a_token_that_aws_no_longer_takes_is_no_loss(serve, connect, truth, chai
     """Page tokens live for a day: the chain starts again where it was, and forgets nothing."""
     aws = connect(serve(truth, Fault(kind=FaultKind.STALE_TOKEN, rate=0.5)))
     tally = Tally()
-    events = read(filter_chain(aws, SCOPE, WINDOW, tally) if chain == "filter" else stream_chain(aws, SCOPE, STREAM, WINDOW, tally))
-    wanted = [e for e in truth.groups[REGION, GROUP].events if e.stream.startswith("ecs/") if chain == "filter" or e.stream == STREAM]
-    assert Counter((e.stream, e.timestamp, e.message) for e in events) == Counter((e.stream, e.timestamp, e.message) for e in wanted)
+    events = read(
+        filter_chain(aws, SCOPE, WINDOW, tally) if chain == "filter" else stream_chain(aws, SCOPE, STREAM, WINDOW, tally)
+    )
+    wanted = [
+        e for e in truth.groups[REGION, GROUP].events if e.stream.startswith("ecs/") if chain == "filter" or e.stream == STREAM
+    ]
+    assert Counter((e.stream, e.timestamp, e.message) for e in events) == Counter(
+        (e.stream, e.timestamp, e.message) for e in wanted
+    )
     assert tally.restarts > 0
 
 
@@ -151,7 +171,8 @@ def test_listing_stops_where_it_is_not_worth_it(serve, connect):
     """A group of very many streams is not listed to its end; FilterLogEvents reads it without a list."""
     truth = SceneTruth(region=REGION)
     truth.add_rows(
-        {"logGroup": GROUP, "logStreamName": f"ecs/api/{number:032x}", "timestamp": 1000, "ingestionTime": 1001, "message": "x"} for number in range(400)
+        {"logGroup": GROUP, "logStreamName": f"ecs/api/{number:032x}", "timestamp": 1000, "ingestionTime": 1001, "message": "x"}
+        for number in range(400)
     )
     double = serve(truth)
     aws = connect(double)

@@ -20,9 +20,7 @@ def assert_complete_or_said(memory, report, truth):
     kept, wanted = memory.keys(), truth_keys(truth)
     assert not kept - wanted, "something is there that was never logged, or twice"
     for stream, timestamp, _, message in wanted - kept:
-        named = any(
-            gap.start_ms <= timestamp < gap.end_ms and gap.scope.holds(stream) for gap in report.gaps
-        )
+        named = any(gap.start_ms <= timestamp < gap.end_ms and gap.scope.holds(stream) for gap in report.gaps)
         assert named, f"missing without a word: {stream} {timestamp} {message}"
     if not report.gaps:
         assert kept == wanted

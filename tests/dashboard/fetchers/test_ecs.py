@@ -35,7 +35,9 @@ def test_asking_gives_the_facts_of_the_scene(connect, scene):
         asked = ecs_facts(ask_ecs(connect(double, region=truth.region), question_of(truth)))
     told = ecs_facts(ecs)
     assert asked.deployments == told.deployments
-    assert sorted(asked.task_definitions, key=lambda one: one.revision) == sorted(told.task_definitions, key=lambda one: one.revision)
+    assert sorted(asked.task_definitions, key=lambda one: one.revision) == sorted(
+        told.task_definitions, key=lambda one: one.revision
+    )
 
 
 def test_forgotten_tasks_are_missing_and_others_are_there(connect, story):
@@ -173,7 +175,8 @@ def test_several_containers_groups_and_regions():
         container("worker", **{"awslogs-group": "/ecs/b", "awslogs-region": "eu-west-1", "awslogs-stream-prefix": "jobs/night"}),
     )
     assert found.scopes == (
-        Scope(region="us-east-1", log_group="/ecs/a", prefix="web/api/"), Scope(region="eu-west-1", log_group="/ecs/b", prefix="jobs/night/worker/"),
+        Scope(region="us-east-1", log_group="/ecs/a", prefix="web/api/"),
+        Scope(region="eu-west-1", log_group="/ecs/b", prefix="jobs/night/worker/"),
     )
     assert found.may_lose_lines
 
@@ -188,7 +191,14 @@ def test_blocking_containers_lose_no_lines():
 def test_firelens_to_cloudwatch_is_followed():
     """FireLens' usual stream names, and a word where the group is a template or the logs go elsewhere."""
     found = places(
-        container("api", "awsfirelens", Name="cloudwatch_logs", region="us-east-1", log_group_name="/fire/api", log_stream_prefix="from-"),
+        container(
+            "api",
+            "awsfirelens",
+            Name="cloudwatch_logs",
+            region="us-east-1",
+            log_group_name="/fire/api",
+            log_stream_prefix="from-",
+        ),
         container("b", "awsfirelens", Name="cloudwatch", log_group_name="/fire/$(ecs_cluster)"),
         container("c", "awsfirelens", Name="datadog"),
         container("d", "json-file"),
@@ -202,7 +212,8 @@ def test_firelens_to_cloudwatch_is_followed():
 def test_without_a_prefix_the_whole_group_is_read_once():
     """No stream prefix: the group is one scope that covers the narrower ones, and tasks can't be told from streams."""
     found = places(
-        container("api", **{"awslogs-group": "/ecs/a", "awslogs-stream-prefix": "web"}), container("b", **{"awslogs-group": "/ecs/a"}),
+        container("api", **{"awslogs-group": "/ecs/a", "awslogs-stream-prefix": "web"}),
+        container("b", **{"awslogs-group": "/ecs/a"}),
     )
     assert found.scopes == (Scope(region="us-east-1", log_group="/ecs/a"),)
     assert "awslogs-stream-prefix" in found.notices[0]
@@ -211,7 +222,9 @@ def test_without_a_prefix_the_whole_group_is_read_once():
 # ---- tasks that ECS forgot ----
 def told_by(group, record, at=1_763_520_000_000):
     truth = SceneTruth(region="us-east-1")
-    truth.add_rows([{"logGroup": group, "logStreamName": "s", "timestamp": at, "ingestionTime": at, "message": json.dumps(record)}])
+    truth.add_rows(
+        [{"logGroup": group, "logStreamName": "s", "timestamp": at, "ingestionTime": at, "message": json.dumps(record)}]
+    )
     return truth
 
 
@@ -226,7 +239,9 @@ def test_event_capture_remembers_a_task(connect):
         "taskDefinitionArn": "arn:aws:ecs:us-east-1:123456789012:task-definition/api:7", "group": "service:api", "startedBy": "ecs-svc/1",
         "stoppedAt": "2025-11-19T02:00:00Z", "containers": [{"name": "api", "exitCode": 1}], "overrides": {"x": "hunter2"},
     }  # fmt: skip
-    truth = told_by("/aws/events/ecs/containerinsights/prod/performance", {"detail-type": "ECS Task State Change", "detail": detail})
+    truth = told_by(
+        "/aws/events/ecs/containerinsights/prod/performance", {"detail-type": "ECS Task State Change", "detail": detail}
+    )
     with Double(truth, now_ms=DAY.end_ms) as double:
         found, notices = sighted_elsewhere(connect(double), "prod", "us-east-1", "123456789012", [TASK, "f" * 32], DAY)
     sighting = ecs_facts(found).sighting(TASK)

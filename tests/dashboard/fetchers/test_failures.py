@@ -31,7 +31,7 @@ def raised(kind):
         return SAMPLE[kind.__name__](kind)
     words = [part.split("}")[0] for part in getattr(kind, "fmt", "").split("{")[1:]]
     extra = {name: "x" for name in inspect.signature(kind.__init__).parameters if name not in ("self", "kwargs", "args")}
-    return kind(**{name: "x" for name in words} | extra)
+    return kind(**dict.fromkeys(words, "x") | extra)
 
 
 EXCEPTIONS = [
@@ -80,7 +80,13 @@ def test_every_modeled_error_of_the_calls_we_make_is_in_the_table():
 
 def test_an_expired_sign_in_names_the_exact_command():
     """The profile in use is part of the command that opens the session again."""
-    told = aws_error(botocore.exceptions.UnauthorizedSSOTokenError(), service="sts", api="GetCallerIdentity", region="us-east-1", profile="prod")
+    told = aws_error(
+        botocore.exceptions.UnauthorizedSSOTokenError(),
+        service="sts",
+        api="GetCallerIdentity",
+        region="us-east-1",
+        profile="prod",
+    )
     assert told.hint == "aws sso login --profile prod"
     assert told.credentials
 

@@ -1,6 +1,7 @@
 """Pulling a window: what is read first, what stays open, what is said when something can't be read."""
 
 import dataclasses
+import itertools
 import os
 import signal
 
@@ -28,7 +29,7 @@ def test_pieces_cover_the_window_exactly(pieces):
     cut = split(window, pieces)
     assert cut[0].start_ms == 0
     assert cut[-1].end_ms == window.end_ms
-    assert all(a.end_ms == b.start_ms for a, b in zip(cut, cut[1:], strict=False))
+    assert all(a.end_ms == b.start_ms for a, b in itertools.pairwise(cut))
     assert len(cut) == 1 or cut[-1].length_ms <= CELL_MS
 
 
@@ -212,7 +213,13 @@ def test_a_hundred_thousand_streams_are_not_listed_to_the_end(serve, pull):
     truth = SceneTruth(region=REGION)
     truth.add_rows(rows(streams=2))
     truth.add_rows(
-        {"logGroup": GROUP, "logStreamName": f"ecs/old/{number:032x}", "timestamp": START_MS + number, "ingestionTime": START_MS + number, "message": "x"}
+        {
+            "logGroup": GROUP,
+            "logStreamName": f"ecs/old/{number:032x}",
+            "timestamp": START_MS + number,
+            "ingestionTime": START_MS + number,
+            "message": "x",
+        }
         for number in range(3_000)
     )
     double = serve(truth, max_events=100)
@@ -237,14 +244,18 @@ def test_a_stream_deleted_meanwhile_is_no_gap(serve, pull, truth):
     answer = double.logs.answers["GetLogEvents"]
 
     def forget(request):
-        return answer(dataclasses.replace(request, body=request.body | {"logStreamName": "nothing"}) if request.body["logStreamName"] == gone else request)
+        return answer(
+            dataclasses.replace(request, body=request.body | {"logStreamName": "nothing"})
+            if request.body["logStreamName"] == gone
+            else request
+        )
 
     double.logs.answers["GetLogEvents"] = forget
     memory = Memory()
     report = pull(double, memory, api="get")
     assert report.complete
     assert any(gone in notice for notice in report.notices)
-    assert not any(stream == gone for stream, *_ in memory.keys())
+    assert not any(stream == gone for stream, *_ in memory.keys())  # noqa: SIM118
 
 
 def test_several_scopes_at_once(serve, connect, truth):
