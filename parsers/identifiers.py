@@ -289,4 +289,4 @@ def may_tell(text: str) -> bool:
     for word in _TELLING_WORDS:
         if word in text:
             return True
-    return b"w" * 20 in RUNS(raw) or (b":" in raw and b"xxxx:" in HEX(raw))
+    return b"w" * 20 in RUNS(raw) or b"w" * 40 in BASE64(raw) or (b":" in raw and b"xxxx:" in HEX(raw))

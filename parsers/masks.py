@@ -58,7 +58,7 @@ MAX_REMEMBERED = 8_192  # paths: every access line asks for one
 MAX_PASSES = 5  # until a text no longer changes
 MAX_DEPTH = 5  # strings in strings in strings
 UNREADABLE = "<redacted: unreadable>"
-_ANSI = re.compile(r"\x1b(?:\[[0-9;?]*[ -/]*[@-~]|\][^\x07\x1b\n]*(?:\x07|\x1b\\)|[@-Z\\-_])")
+_ANSI = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b\n]*(?:\x07|\x1b\\)|[@-Z\\-_])")
 _ESCAPED = re.compile(r"(?<![\w.@$-])(?P<key>[A-Za-z_][\w.]{0,40})(?P<sep>=|: )\"(?P<content>(?:[^\"\\\n]|\\.)*)\"")
 _COMBINED = re.compile(r"(?m)^([^\n\"\[]{0,120}?\S) (\S{1,120}) (\S{1,120}) (?=\[\d\d/[A-Z][a-z]{2}/\d{4}:)")
 _PATH_NUMBER = re.compile(r"(?<=[\w/:}>-]/)(\d{6,20})(?=[/\s?\"'#,;)\]]|$)", re.MULTILINE)
