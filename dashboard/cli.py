@@ -16,8 +16,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from dashboard.judgement import Judgement
     from dashboard.settings import Settings
-    from parsers import Deployment, Finding, Redactor, RuleSet, Verdict
-    from parsers.errors import UsageError
+    from parsers import Deployment, Finding, Redactor, RuleSet, UsageError, Verdict
 
 PROGRAM = "triage"
 EXAMPLES = """\
@@ -46,7 +45,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _failed(error: Exception) -> int:
     """The exit code of an error raised on purpose, told with its hint; anything else is a defect and goes on."""
-    from parsers.errors import TriageError
+    from parsers import TriageError
 
     if not isinstance(error, TriageError):
         raise error
@@ -57,13 +56,13 @@ def _failed(error: Exception) -> int:
 
 
 def _usage(message: str, *, hint: str) -> UsageError:
-    from parsers.errors import UsageError
+    from parsers import UsageError
 
     return UsageError(message, hint=hint)
 
 
 def _say(text: str) -> None:
-    from parsers.masks import show
+    from parsers import show
 
     sys.stderr.write("\n".join(show(line) for line in text.split("\n")) + "\n")
 
@@ -156,7 +155,18 @@ def _settings(options: argparse.Namespace) -> Settings:
     given = vars(options)
     flags = {
         key: given.get(key)
-        for key in ("cluster", "service", "region", "profile", "endpoint_url", "store", "packs", "migrations", "evidence", "log_groups")
+        for key in (
+            "cluster",
+            "service",
+            "region",
+            "profile",
+            "endpoint_url",
+            "store",
+            "packs",
+            "migrations",
+            "evidence",
+            "log_groups",
+        )
     }
     flags["from"] = given.get("sources")
     return load_settings({key: value for key, value in flags.items() if value}, config=given.get("config"))
@@ -171,8 +181,7 @@ def _rules(options: argparse.Namespace) -> RuleSet:
 def _redactor(settings: Settings) -> Redactor:
     """With this installation's key; without a place to keep one, with a key of this call alone."""
     from dashboard.settings import redaction_key
-    from parsers import Redactor
-    from parsers.errors import SettingsError
+    from parsers import Redactor, SettingsError
 
     try:
         key = redaction_key(settings)
@@ -215,7 +224,7 @@ def _judged(options: argparse.Namespace, paths: Sequence[str] = (), **judging: A
 
 
 def _time(text: str | None) -> int | None:
-    from parsers.attribution import epoch_ms
+    from parsers import epoch_ms
 
     if text is None:
         return None
@@ -245,7 +254,7 @@ def _classify(options: argparse.Namespace) -> int:
     judgement = _judged(options, options.paths or ["-"])
     assert judgement.reading is not None
     if options.format == "json":
-        from parsers.contract import reading_documents
+        from parsers import reading_documents
 
         _print_json(reading_documents(judgement.reading, by_minute=options.by_minute))
         for notice in judgement.notices:
@@ -269,7 +278,7 @@ def _add_deployments(commands: Commands) -> None:
 def _deployments(options: argparse.Namespace) -> int:
     judgement = _judged(options)
     if options.format == "json":
-        from parsers.contract import deployment_document, verdict_document
+        from parsers import deployment_document, verdict_document
 
         verdicts = {v.deployment_id: v for v in judgement.verdicts}
         _print_json(
@@ -309,7 +318,7 @@ def _add_verify(commands: Commands) -> None:
 
 
 def _verify(options: argparse.Namespace) -> int:
-    from parsers.comparison import parse_expectation
+    from parsers import parse_expectation
 
     for text in options.expect:
         try:
@@ -326,7 +335,7 @@ def _verify(options: argparse.Namespace) -> int:
 
         sys.stdout.write(report_text(summary_of(judgement, deployment), options.format))
     elif options.format == "json":
-        from parsers.contract import verdict_document
+        from parsers import verdict_document
 
         _print_json([verdict_document(verdict)])
     else:
@@ -424,7 +433,7 @@ def _findings(options: argparse.Namespace) -> int:
     chosen = [one for one in judgement.findings if _wanted(one, options, judgement)]
     chosen = sorted(chosen, key=lambda f: f.timestamp_ms)[-options.limit :]
     if options.format == "json":
-        from parsers.contract import finding_document
+        from parsers import finding_document
 
         _print_json(map(finding_document, chosen))
         return 0
@@ -466,7 +475,7 @@ def _show(options: argparse.Namespace) -> int:
         raise _usage(f"no finding or run {options.id!r} in this input", hint="`triage findings` lists them")
     run = run or next((r for r in judgement.runs if finding is not None and r.id == finding.run_id), None)
     if options.format == "json":
-        from parsers.contract import finding_document, run_document
+        from parsers import finding_document, run_document
 
         _print_json([*([finding_document(finding)] if finding else []), *([run_document(run)] if run else [])])
         return 0

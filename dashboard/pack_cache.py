@@ -14,7 +14,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from parsers.rules import RuleSet, load_packs, packs_digest, rules_from_plain, rules_to_plain
+from parsers import RuleSet, load_packs, packs_digest, rules_from_plain, rules_to_plain
 
 FORMAT = 1
 

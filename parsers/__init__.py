@@ -8,6 +8,8 @@ explanation = explain("Error: P3005")                   # which rules were tried
 from typing import TYPE_CHECKING, Any
 
 from parsers.attribution import EcsFacts, attribute, ecs_facts, epoch_ms, with_tasks
+from parsers.batch import Batch
+from parsers.bulk import BulkReader
 from parsers.classify import match_text
 from parsers.comparison import (
     LAYER_WORDS,
@@ -25,7 +27,7 @@ from parsers.comparison import (
     parse_expectation,
     symptoms,
 )
-from parsers.contract import deployment_document, finding_document, run_document, verdict_document
+from parsers.contract import deployment_document, finding_document, reading_documents, run_document, verdict_document
 from parsers.errors import InputError, NotSeenError, PackError, SettingsError, StoreError, TriageError, UsageError
 from parsers.explanation import Explanation, explain
 from parsers.formats import decode
@@ -63,9 +65,9 @@ from parsers.model import (
     VerdictValue,
     rfc3339,
 )
-from parsers.reading import Reader, Reading, StreamReading, merge, read, sealed
+from parsers.reading import Reader, Reading, StreamReading, in_order, merge, read, read_stream, sealed
 from parsers.remedies import Remedy, forecast, load_remedies, remedy_for
-from parsers.rules import Pack, Rule, RuleSet, load_packs, shorten
+from parsers.rules import Pack, Rule, RuleSet, load_packs, packs_digest, rules_from_plain, rules_to_plain, shorten
 from parsers.statistics import RateShift, bound_text, needed_text, requests_to_clear, share_text, upper_bound, wilson
 from parsers.verdict import DeploymentEvidence, FailingRoute, JudgeSettings, failing_routes, judge, split_by_deployment
 
@@ -78,6 +80,8 @@ __all__ = [
     "SCHEMA_VERSION",
     "Access",
     "Attribution",
+    "Batch",
+    "BulkReader",
     "Category",
     "CauseLink",
     "Check",
@@ -146,6 +150,7 @@ __all__ = [
     "failing_routes",
     "finding_document",
     "forecast",
+    "in_order",
     "judge",
     "judge_expectation",
     "judge_fix",
@@ -156,11 +161,16 @@ __all__ = [
     "merge",
     "needed_text",
     "not_effective_text",
+    "packs_digest",
     "parse_expectation",
     "read",
+    "read_stream",
+    "reading_documents",
     "remedy_for",
     "requests_to_clear",
     "rfc3339",
+    "rules_from_plain",
+    "rules_to_plain",
     "run_document",
     "sealed",
     "share_text",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from parsers.errors import NotSeenError
+from parsers import NotSeenError
 
 
 class AwsError(NotSeenError):

@@ -18,11 +18,10 @@ from dashboard.fetchers.session import RawEvent
 from dashboard.fetchers.slices import CELL_MS, Gap, Scope, SliceState, Window, cell_start
 from dashboard.store import Database, Slice, fetched, slices
 from dashboard.store import SliceState as StoredState
-from parsers import Event, Reader, Reading, StreamKey, StreamReading, sealed
-from parsers.reading import in_order, read_stream
+from parsers import Event, Reader, Reading, StreamKey, StreamReading, in_order, read_stream, sealed
 
 if TYPE_CHECKING:
-    from parsers.bulk import BulkReader
+    from parsers import BulkReader
 
 READ_AFTER = 5_000  # events of a stream and cell that wait before they are read
 BULK_FROM = 3_000  # as many are read by the fast path, whose start costs a quarter of a second
@@ -160,8 +159,7 @@ class StoreSink:
         stretch.reading = one if stretch.reading is None else stretch.reading + one
 
     def _read_in_bulk(self, events: Sequence[Event]) -> Reading:
-        from parsers.batch import Batch
-        from parsers.bulk import BulkReader
+        from parsers import Batch, BulkReader
 
         self._bulk = self._bulk or BulkReader(self.reader)
         self._bulk.feed(Batch.of(events))
