@@ -73,7 +73,7 @@ VARYING: tuple[Mask, ...] = (
     Mask(
         kind="date",
         pattern=re.compile(
-            r"(?<!\w)(?:[^\W\d_]{3,9}[.,]? )?"
+            r"(?<!\w)(?:(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun)[a-z]{0,6}[.,]? )?"
             r"(?:\d{1,2}[ /.-](?:[^\W\d_]{3,9})[ /.-]\d{2,4}|[^\W\d_]{3,9}\.? \d{1,2},? (?:\d{4}|\d\d:\d\d:\d\d))(?!\w)"
         ),
     ),
