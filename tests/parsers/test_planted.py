@@ -101,6 +101,20 @@ def _events(case: Case, number: int) -> list[Event]:
     ]
 
 
+def test_no_planted_identifier_gets_into_what_is_stored() -> None:
+    """Facts, openings and counts of a sealed stretch, which is all that the store is given."""
+    reader = reading.Reader(rules=load_packs(), redactor=REDACTOR)
+    found = []
+    for number, case in enumerate(CASES):
+        if case.wrapper not in ("plain", "compose", "docker", "structlog.exception", "python.json"):
+            continue
+        events = _events(case, number)
+        one = reading.sealed(reader, reading.read_stream(reader, events[0].stream, events))
+        found += [(case.name, piece) for piece in leaks(case, repr(one))]
+
+    assert found == []
+
+
 def test_no_planted_identifier_gets_into_the_documents_of_a_reading() -> None:
     """Findings, runs, counts, coverage and unexplained groups of every shape: `classify --format json` shows none."""
     rules = load_packs()
