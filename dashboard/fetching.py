@@ -318,8 +318,7 @@ class Fetcher:
         return sorted(ids - seen)
 
     def _facts(self) -> EcsFacts:
-        rows = self.keeper.database.ask("SELECT id FROM origins WHERE name = ?", (self.origin,))
-        return ecs.facts_of(self.keeper.database, rows[0][0]) if rows else EcsFacts()
+        return ecs.facts_of_name(self.keeper.database, self.origin)
 
     def _complete_to(self, window: Window) -> int | None:
         """Up to when every scope was read and settled without a hole, from the window's start on."""

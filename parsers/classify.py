@@ -381,6 +381,8 @@ class LaterEvidence(Evidence):
     """
 
     __slots__ = ("_block", "_number")
+    _block: _Redacted
+    _number: int
 
     def __init__(self, event: Event, number: int, block: _Redacted) -> None:
         set_field = object.__setattr__
@@ -392,9 +394,8 @@ class LaterEvidence(Evidence):
         set_field(self, "_block", block)
 
     @property
-    def text(self) -> str:  # type: ignore[override]  # read-only in both
-        block: _Redacted = self._block
-        return block.line(self._number)
+    def text(self) -> str:  # read-only in both
+        return self._block.line(self._number)
 
     def settled(self) -> Evidence:
         return Evidence(timestamp_ms=self.timestamp_ms, text=self.text, event_id=self.event_id, file=self.file, line=self.line)

@@ -7,7 +7,6 @@ they were fetched: after kill -9 the store holds whole cells only, and the next 
 
 from __future__ import annotations
 
-import sqlite3
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
@@ -18,6 +17,7 @@ from dashboard.fetchers.session import RawEvent
 from dashboard.fetchers.slices import CELL_MS, Gap, Scope, SliceState, Window, cell_start
 from dashboard.store import Database, Slice, fetched, slices
 from dashboard.store import SliceState as StoredState
+from dashboard.store.database import Sql
 from parsers import Event, Reader, Reading, StreamKey, StreamReading, in_order, read_stream, sealed
 
 if TYPE_CHECKING:
@@ -207,7 +207,7 @@ class StoreSink:
         self._flushed = self._monotonic()
         self._pause_s = max(FLUSH_EVERY_S, FLUSH_SHARE * (self._flushed - began))
 
-    def _emptied(self, sql: sqlite3.Connection) -> Iterator[Slice]:
+    def _emptied(self, sql: Sql) -> Iterator[Slice]:
         """Empty slices: of streams that had events in a cell and have none now, and of known streams over a gap."""
         written = {(one.stream, one.start_ms) for one in self._slices}
         for cell in self._cells:
@@ -222,14 +222,9 @@ class StoreSink:
                 if account == self.account and gap.scope.holds(name):
                     yield from self._gap_slices(sql, self._key(gap.scope, name), gap)
 
-    def _gap_slices(self, sql: sqlite3.Connection, key: StreamKey, gap: Gap) -> Iterator[Slice]:
+    def _gap_slices(self, sql: Sql, key: StreamKey, gap: Gap) -> Iterator[Slice]:
         """The gap, in cells that hold nothing of this stream; where something is kept, it stays."""
-        kept = {
-            start for (start,) in sql.execute(
-                "SELECT start_ms FROM slices JOIN streams ON streams.id = slices.stream WHERE account = ? AND region = ? "
-                "AND log_group = ? AND log_stream = ? AND events > 0", (key.account, key.region, key.log_group, key.log_stream),
-            )
-        }  # fmt: skip
+        kept = slices.starts_with_events(sql, key)
         for cell_ms in range(cell_start(gap.start_ms), gap.end_ms, CELL_MS):
             if cell_ms not in kept:
                 yield self._empty(key, cell_ms, StoredState.OPEN, gaps=((cell_ms, min(cell_ms + CELL_MS, gap.end_ms)),))

@@ -106,3 +106,9 @@ def tidy(sql: sqlite3.Connection, owner: int, start_ms: int | None = None, end_m
             (owner, low, high),
         )
     sql.execute("DELETE FROM request_totals WHERE owner = ? AND n = 0", (owner,))
+
+
+def facts_of_name(database: Database, origin: str) -> EcsFacts:
+    """What ECS said in the origin of that name; nothing when it was never read."""
+    rows = database.ask("SELECT id FROM origins WHERE name = ?", (origin,))
+    return facts_of(database, rows[0][0]) if rows else EcsFacts()

@@ -503,3 +503,13 @@ def origin_read(
         "UPDATE origins SET as_of_ms = ?, complete_to_ms = ?, read_ms = ?, digest = ? WHERE id = ?",
         (as_of_ms, complete_to_ms, read_ms, digest, origin),
     )
+
+
+def starts_with_events(sql: sqlite3.Connection, key: StreamKey) -> set[int]:
+    """Where the slices of a stream begin that hold something."""
+    rows = sql.execute(
+        "SELECT start_ms FROM slices JOIN streams ON streams.id = slices.stream WHERE account = ? AND region = ? "
+        "AND log_group = ? AND log_stream = ? AND events > 0",
+        (key.account, key.region, key.log_group, key.log_stream),
+    )
+    return {start for (start,) in rows}
