@@ -513,10 +513,16 @@ def _unlogged(sighting: TaskSighting) -> DeploymentTask:
 
 
 def deciding_run(runs: Sequence[MigrationRun]) -> MigrationRun | None:
-    """A task's last run that says something (retries: the last counts); its last run when none does."""
+    """A task's last run that says something (retries: the last counts); its last run when none does.
+
+    A run that began after a success and says nothing takes the success back: nobody knows how it ended.
+    """
     telling = [run for run in runs if run.outcome is not Outcome.UNKNOWN]
-    known = telling or list(runs)
-    return known[-1] if known else None
+    if not telling:
+        return runs[-1] if runs else None
+    decided, last = telling[-1], runs[-1]
+    good = decided.outcome in (Outcome.APPLIED, Outcome.NOTHING_TO_DO)
+    return last if good and last.outcome is Outcome.UNKNOWN and last.started_ms >= decided.started_ms else decided
 
 
 def own_tasks(facts: EcsFacts, runs: Iterable[MigrationRun]) -> dict[str, MigrationRun]:

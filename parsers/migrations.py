@@ -31,6 +31,7 @@ from parsers.model import (
 from parsers.rules import Pack
 
 SWAP_MS = 50
+AGAIN_MS = 1_000  # a start script that tries again waits; steps that follow an end at once belong before it
 TRANSCRIPT_ENDS = 100
 TRANSCRIPT_CHARS = 2_000
 RESOLVING_EXIT_CODES = (126, 127)  # not executable, not found: the tool never ran
@@ -65,6 +66,7 @@ class _Run:
     ready: bool = False
     crashed: bool = False
     witnessed: bool = False
+    damaged: bool = False  # the rest of a block whose beginning is not in the log: something was said that we did not hear
     closed_ms: int | None = None  # the tool's part of the run is over
     last_ms: int = 0
 
@@ -169,6 +171,7 @@ class _Machine:
                 self._finish()
             return
         self._enter(run, fact, match)
+        run.damaged = run.damaged or (run.closed_ms is None and mark.kind not in _LATE and _holds_a_rest(fact))
         if run.tool is None and mark.tool is not None:
             run.tool = mark.tool
         run.marks.append(mark)
@@ -179,27 +182,30 @@ class _Machine:
         run = self.current
         if mark.kind in _ENDS:
             if run is None and mark.kind is MarkKind.EXIT and mark.exit_code not in (None, 0) and mark.tool is None:
-                return self._open(fact)  # the log begins after the run: its exit code is all we have
+                return self._open(fact, mark)  # the log begins after the run: its exit code is all we have
             if run is not None and mark.kind in (MarkKind.EXIT, MarkKind.CONTINUING) and self._over(fact) and run.ready:
                 return None
             return run
         if mark.kind is MarkKind.STEP:
             return run if run is not None and not self._over(fact) else None
         if run is None:
-            return self._open(fact)
+            return self._open(fact, mark)
         if self._over(fact) or (run.closed_ms is not None and mark.kind not in _LATE):
-            return self._open(fact)
+            return self._open(fact, mark)
         if mark.kind is MarkKind.BEGIN and run.has_result:
-            return self._open(fact)
+            return self._open(fact, mark)
         if mark.tool is not None and run.tool is not None and mark.tool != run.tool and run.has_result:
-            return self._open(fact)
+            return self._open(fact, mark)
         return run
 
-    def _open(self, fact: Fact) -> _Run:
-        if self.current is not None:
-            self.current.witnessed = True
-            self.done.append(self.current)
+    def _open(self, fact: Fact, mark: Mark) -> _Run:
+        before = self.current
+        if before is not None:
+            before.witnessed = True
+            self.done.append(before)
         self.current = _Run(first=fact)
+        soon = before is not None and fact.timestamp_ms - before.last_ms < AGAIN_MS
+        self.current.damaged = soon and mark.kind is not MarkKind.BEGIN  # steps that lost their place, not a second try
         return self.current
 
     def _enter(self, run: _Run, fact: Fact, match: Match | None) -> None:
@@ -213,6 +219,9 @@ class _Machine:
         if kind is MarkKind.FOUND:
             run.found = mark.count
         elif kind is MarkKind.APPLYING:
+            run.damaged = run.damaged or any(
+                name in run.applied for name in mark.migrations
+            )  # its end stands before its beginning
             run.applying.extend(mark.migrations)
         elif kind is MarkKind.APPLIED:
             run.applied.extend(name for name in mark.migrations if name not in run.applied)
@@ -251,6 +260,7 @@ class _Machine:
         if run is None or (run.closed_ms is not None and (run.ready or fact.timestamp_ms > run.closed_ms + 60_000)):
             return
         self._enter(run, fact, None)
+        run.damaged = run.damaged or (run.closed_ms is None and _is_rest_of_a_block(fact))
         if (
             not fact.matches
             and not fact.unexplained
@@ -325,6 +335,25 @@ def fold_runs(stream: StreamKey, facts: Iterable[Fact], tools: Mapping[str, Pack
     return machine.result()
 
 
+_RESTS = ("at ", "File ", "Traceback ", "Caused by", "Usage", "Options:", "from ", "^", "~")
+
+
+def _is_rest_of_a_block(fact: Fact) -> bool:
+    """An indented line, a stack frame, a usage text: the rest of an error whose first line was lost. A clean run prints none alone."""
+    return any(line.text[:1] in (" ", "\t") or _is_frame(line.text) for line in fact.evidence[:1])
+
+
+def _holds_a_rest(fact: Fact) -> bool:
+    """A step's record with somebody else's stack frames behind it, or an object whose end is missing."""
+    texts = [line.text for line in fact.evidence]
+    opened = any(text.lstrip().startswith("{") for text in texts) and not any("}" in text for text in texts)
+    return fact.events > 1 and (opened or any(_is_frame(text) for text in texts))
+
+
+def _is_frame(text: str) -> bool:
+    return text.lstrip().startswith(_RESTS)
+
+
 def _outcome(run: _Run, pack: Pack | None) -> tuple[Outcome, Confidence]:
     """The outcome and how sure it is; first match wins."""
     if run.exit_code in RESOLVING_EXIT_CODES or _only(run.failures, MarkKind.NEVER_RAN):
@@ -337,7 +366,28 @@ def _outcome(run: _Run, pack: Pack | None) -> tuple[Outcome, Confidence]:
         return Outcome.FAILED, Confidence.INFERRED
     if run.crashed and not run.has(MarkKind.APPLIED, MarkKind.NOTHING_TO_DO):
         return Outcome.FAILED, Confidence.INFERRED
-    return _success(run, pack)
+    outcome, confidence = _success(run, pack)
+    if outcome in (Outcome.APPLIED, Outcome.NOTHING_TO_DO) and _lines_are_missing(run, pack):
+        return outcome, Confidence.WEAK
+    return outcome, confidence
+
+
+def _lines_are_missing(run: _Run, pack: Pack | None) -> bool:
+    """What this run says of success, a failure whose own lines were lost would have said as well."""
+    if run.damaged or (run.continued and run.exit_code is None):
+        return True
+    if pack is None or pack.success is None:
+        return False
+    told = {rule.mark for rule in pack.rules}
+    begun = any(mark.kind is MarkKind.FOUND or (mark.kind is MarkKind.BEGIN and mark.tool) for mark in run.marks)
+    headless = MarkKind.BEGIN in told and not begun
+    one_by_one = (
+        bool(run.applied)
+        and not run.applied_count
+        and not any(m.kind is MarkKind.APPLIED and not m.migrations for m in run.marks)
+    )
+    unfinished = pack.success == "printed" and bool(run.applied) and any(name not in run.applied for name in run.applying)
+    return headless or unfinished or (one_by_one and not run.witnessed)
 
 
 def _success(run: _Run, pack: Pack | None) -> tuple[Outcome, Confidence]:

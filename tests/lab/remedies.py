@@ -366,12 +366,10 @@ class Stage:
     def ledger(self) -> list[str]:
         return sorted(self.bench.cluster.sql(DATABASE, self.play.ledger).split()) if self.play.ledger else []
 
-    def shown(self, printed: Printed) -> list[str]:
+    def entry(self, do: str, command: str, printed: Printed, lines: int = SHOWN_LINES) -> dict[str, object]:
         scrub = _scrubber(self.bench)
-        return [scrub.text(line) for _, line in printed.events][-SHOWN_LINES:]
-
-    def entry(self, do: str, command: str, printed: Printed) -> dict[str, object]:
-        return {"do": do, "command": command, "exit_code": printed.exit_code, "printed": self.shown(printed)}
+        said = [scrub.text(line) for _, line in printed.events][-lines:]
+        return {"do": do, "command": command, "exit_code": printed.exit_code, "printed": said}
 
     # ---- the recommended order ----
     def recommended(self) -> dict[str, object]:
@@ -395,7 +393,7 @@ class Stage:
         if schema != reference or ledger != names:
             raise Ended(f"ledger {ledger}, files {names}; schema {schema}, of a fresh database {reference}")
         return {
-            "trouble": self.entry("the start that fails", self.bench.tool.migrate, failed), "steps": steps, "check": checks,
+            "trouble": self.entry("the start that fails", self.bench.tool.migrate, failed, lines=400), "steps": steps, "check": checks,
             "next_start": self.entry("the next start", self.bench.tool.migrate, after),
             "end": {"ledger": ledger, "files": names, "schema": schema, "fresh_database": reference, "rows_kept": True},
         }  # fmt: skip
@@ -421,12 +419,13 @@ class Stage:
         before = (self.rows(), self.columns())
         command = _filled(one.command, self.play.values)
         done = _sh(self.bench, command, port=self.play.port)
+        at_once = self.schema()
         if bad.then == "restore":
             _good_files(self.bench)
         after = self.start("" if bad.then == "restore" else bad.then)
         lost = (self.rows(), self.columns()) if self._there() else ("0", [])
         ledger = self.ledger() if bad.ends == LIES else []
-        schema = self.schema()
+        schema = at_once if bad.ends == SILENT else self.schema()
         last = self.start() if bad.again else None
         self._ended(bad, done, after, last, lost_rows=lost != before and bad.ends == LOSES and _less(lost, before), ledger=ledger, schema=schema)
         return {
