@@ -45,7 +45,7 @@ from parsers.requests import count_key
 from parsers.rules import Rule, RuleSet, load_packs
 
 if TYPE_CHECKING:
-    from parsers.scan import Cache
+    from parsers.scan import Cache, Scanner
 
 ANY_RULE, ANY_PATTERN, FIRST_OPENER = -1, -2, -11  # parsers/scan.py's, which is imported for big inputs only
 SMALL_BYTES = 1 << 20  # up to here the reference reader is as quick as the fast path's start
@@ -93,16 +93,23 @@ class _Stream:
     undecodable: int = 0
 
 
+def scanner_for(rules: RuleSet, sample: bytes = b"", *, cache: Cache | None = None, engine: Any = None) -> Scanner:
+    """The scan that a BulkReader wants: every rule, error-like lines, and the openers of records."""
+    from parsers.scan import Scanner
+
+    return Scanner(rules, look_at=[ERROR_LIKE.pattern, *_Wanted(rules).openers], sample=sample, cache=cache, engine=engine)
+
+
 class BulkReader:
     """Reads batches as a stream of them comes; `take` hands out what was read."""
 
-    def __init__(self, reader: Reader, *, cache: Cache | None = None, engine: Any = None) -> None:
+    def __init__(self, reader: Reader, *, cache: Cache | None = None, scanner: Scanner | None = None) -> None:
+        """`scanner`: one made for the same rules (`scanner_for`); made of the first batch when there is none."""
         self.reader = reader
         self._wanted = _Wanted(reader.rules)
         self._narrowed: Reader = replace(reader, rules=self._wanted)  # type: ignore[arg-type]  # asked for candidates only
         self._narrowed.__dict__["openers"] = self._wanted
-        self._cache, self._engine = cache, engine
-        self._scanner: Any = None
+        self._cache, self._scanner = cache, scanner
         self._unknown: re.Pattern[str] | None = None
         self._streams: dict[StreamKey, _Stream] = {}
 
@@ -121,15 +128,11 @@ class BulkReader:
         for numbers in np.split(order, bounds):
             self._feed_stream(batch, plan, numbers)
 
-    def _scanner_for(self, batch: Batch) -> Any:
+    def _scanner_for(self, batch: Batch) -> Scanner:
         if self._scanner is None:
-            from parsers.scan import Scanner
-
-            look_at = [ERROR_LIKE.pattern, *self._wanted.openers]
-            sample = batch.data[: 1 << 20]
-            self._scanner = Scanner(self.reader.rules, look_at=look_at, sample=sample, cache=self._cache, engine=self._engine)
-            unknown = self._scanner.unknown_when_escaped
-            self._unknown = re.compile("|".join(f"(?:{text})" for text in unknown)) if unknown else None
+            self._scanner = scanner_for(self.reader.rules, batch.data[: 1 << 20], cache=self._cache)
+        if self._unknown is None and self._scanner.unknown_when_escaped:
+            self._unknown = re.compile("|".join(f"(?:{text})" for text in self._scanner.unknown_when_escaped))
         return self._scanner
 
     def _feed_stream(self, batch: Batch, plan: _Plan, numbers: Any) -> None:
@@ -168,7 +171,7 @@ class _Plan:
     counts: dict[int, dict[tuple[int, str, str, int, bool, bool], int]]
 
 
-def _plan(scanner: Any, batch: Batch, health_paths: Sequence[str]) -> _Plan:
+def _plan(scanner: Scanner, batch: Batch, health_paths: Sequence[str]) -> _Plan:
     import numpy as np
 
     from parsers.columns import count_access
@@ -354,10 +357,12 @@ class _Walk:
         return event, decode(event.text)
 
     def rules_of(self, at: int) -> set[int] | None:
-        rules = self.plan.rules.get(self.numbers[at])
-        if rules is None:
-            return set()
-        return None if ANY_RULE in rules else rules
+        number = self.numbers[at]
+        rules = self.plan.rules.get(number, set())
+        if ANY_RULE in rules:
+            return None
+        # Behind a wrapper an opener may stand that no needle is known of.
+        return {*rules, ANY_PATTERN} if self.plan.escaped is not None and self.plan.escaped[number] else rules
 
 
 def _ordinals(times: Any, state: _Stream) -> list[int]:

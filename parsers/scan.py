@@ -172,7 +172,7 @@ class HyperscanEngine:
 
         self._database.scan(data, match_event_handler=hit)  # type: ignore[type-var]  # any buffer will do
         packed = np.array(found, dtype=np.int64)
-        return np.searchsorted(ends, packed // _STEP), packed % _STEP
+        return np.searchsorted(ends, packed // _STEP - 1), packed % _STEP  # by the last byte of each hit
 
 
 class LiteralEngine:
@@ -200,7 +200,7 @@ class LiteralEngine:
             for code in self._codes.get(word.lower(), ())
         ]
         for code, special in self._specials:
-            pairs.extend((int(np.searchsorted(ends, hit.end())), code) for hit in special.finditer(raw))
+            pairs.extend((int(np.searchsorted(ends, hit.end() - 1)), code) for hit in special.finditer(raw))
         pairs.sort()
         events, codes = zip(*pairs, strict=True) if pairs else ((), ())
         return np.array(events, dtype=np.int64), np.array(codes, dtype=np.int64)

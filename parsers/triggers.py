@@ -267,6 +267,8 @@ def _fixed_end(elements: Sequence[Choice | _Any]) -> list[Choice]:
 
 def _unmade(text: str) -> str:
     """Without the blank and the number that decoding may have put there; an index of an array is below MAX_LEAVES."""
+    if "\\" in text[1:]:  # JSON in JSON doubles the backslash: an escape stands at a needle's beginning or not in it
+        text = max(text[: text.index("\\", 1)], text[text.rindex("\\") :], key=len)
     text = text.lstrip(" ")
     number = text[: len(text) - len(text.lstrip("0123456789"))]
     return text if len(number) > 3 or (number and int(number) >= MAX_LEAVES) else text[len(number) :].lstrip(" ")

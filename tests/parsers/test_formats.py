@@ -222,7 +222,7 @@ def test_leaves_are_bounded():
     assert list(leaves({"a": [1, {"b": 2}]})) == [("a.0", 1), ("a.1.b", 2)]
 
 
-@settings(derandomize=True)
+@settings(derandomize=True, deadline=None)
 @given(st.text(max_size=200))
 def test_decode_never_raises_and_leaves_no_control_characters(text):
     """Any text at all: a payload comes back, without escape sequences."""
@@ -237,7 +237,7 @@ JSON_VALUES = st.recursive(
 )
 
 
-@settings(derandomize=True)
+@settings(derandomize=True, deadline=None)
 @given(JSON_VALUES)
 def test_any_json_object_is_opened_whole_and_cut(value):
     """A JSON object gives its own fields; any beginning of it gives a payload."""

@@ -1,0 +1,255 @@
+"""The fast path gives the reading of the reference reader, hit for hit."""
+
+from __future__ import annotations
+
+import json
+import random
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from parsers.access import parse_access
+from parsers.batch import Batch, in_batches
+from parsers.bulk import SMALL_BYTES, BulkReader, read, scanner_for
+from parsers.columns import count_access
+from parsers.formats import decode
+from parsers.masks import Redactor
+from parsers.model import Event, StreamKey
+from parsers.reading import Reader, Reading, in_order
+from parsers.reading import read as read_by_reference
+from parsers.requests import count_key
+from parsers.rules import load_packs
+from parsers.scan import Candidates, LiteralEngine, Scanner
+
+LAB = Path(__file__).resolve().parents[2].parent / "shared" / "lab"
+SAMPLES = Path(__file__).resolve().parents[2] / "sample_logs"
+RULES = load_packs()
+REDACTOR = Redactor(b"a key of the tests")
+
+
+class Kept(dict):
+    put = dict.__setitem__
+
+
+CACHE = Kept()
+SCANNER = scanner_for(RULES, cache=CACHE)
+
+
+def reference(events: list[Event]) -> Reading:
+    return read_by_reference(events, rules=RULES, redactor=REDACTOR)
+
+
+def fast(events: list[Event], *, batch_bytes: int = 1 << 22, scanner: Scanner | None = None) -> Reading:
+    """Stream by stream in order, as the contract of `feed` wants it, but interleaved and in batches of any size."""
+    reader = BulkReader(Reader(rules=RULES, redactor=REDACTOR), scanner=scanner or SCANNER)
+    for batch in in_batches(in_order(events), batch_bytes):
+        reader.feed(batch)
+    return reader.take()
+
+
+def assert_same(events: list[Event], other: Reading) -> None:
+    wanted = reference(events)
+    assert other.parts.keys() == wanted.parts.keys()
+    for key, (one,) in wanted.parts.items():
+        assert other.parts[key] == (one,), key
+
+
+def lab_events(path: Path) -> list[Event]:
+    events = []
+    for number, line in enumerate(path.read_text("utf-8").splitlines(), 1):
+        data = json.loads(line)
+        stream = StreamKey(log_group=data.get("logGroup", ""), log_stream=data["logStreamName"])
+        ids = {"event_id": data.get("eventId"), "ingestion_ms": data.get("ingestionTime")}
+        events.append(Event(stream=stream, timestamp_ms=data["timestamp"], text=data["message"], file=path.name, line=number, **ids))
+    return events
+
+
+SHIPPED = sorted(path for path in SAMPLES.glob("*/*.jsonl"))
+CAPTURED = sorted(LAB.glob("*/*.jsonl"))
+
+
+@pytest.mark.parametrize("path", SHIPPED, ids=[f"{path.parent.name}/{path.name}" for path in SHIPPED])
+def test_the_sample_logs_read_the_same(path):
+    """Every scene that ships: facts, counts, open ends and coverage of every stream."""
+    events = lab_events(path)
+
+    assert_same(events, fast(events))
+
+
+@pytest.mark.lab
+@pytest.mark.parametrize("path", CAPTURED or [None], ids=[f"{path.parent.name}/{path.name}" for path in CAPTURED] or ["none"])
+def test_the_captured_logs_read_the_same(path):
+    """Every captured log, in small batches, so that records and requests lie across them."""
+    if path is None:
+        pytest.skip("the captured logs in `shared/` are not beside the checkout")
+    events = lab_events(path)
+
+    assert_same(events, fast(events, batch_bytes=70_001))
+
+
+SHAPES = (
+    '203.0.113.7 - - [18/Nov/2025:15:03:31 +0000] "POST /api/notes/{n}?x=400 HTTP/1.1" {status} 383 "-" "Mozilla/5.0 (error: no)"',
+    '10.0.1.23 - - [18/Nov/2025:15:03:31 +0000] "GET /health HTTP/1.1" 200 36 "-" "ELB-HealthChecker/2.0"',
+    '203.0.113.7 - - [18/Nov/2025:15:03:31 +0000] "GET /reports HTTP/1.1" - - "-" "Mozilla/5.0"',
+    'INFO:     127.0.0.1:55394 - "GET /v1/orders/{n} HTTP/1.1" {status} OK',
+    '\x1b[32mINFO\x1b[0m:     127.0.0.1:55394 - "GET /v1/orders/{n} HTTP/1.1" \x1b[33m{status} OK\x1b[0m',
+    '{{"level":30,"reqId":"r{n}","req":{{"method":"POST","url":"/x/{n}?a=1"}},"msg":"incoming request"}}',
+    '{{"level":30,"reqId":"r{n}","res":{{"statusCode":{status}}},"responseTime":3.5,"msg":"request completed"}}',
+    '{{"level":30,"req":{{"id":{n},"method":"GET","url":"/x/{n}"}},"res":{{"statusCode":{status}}},"responseTime":5,"msg":"request completed"}}',
+    '{{"log":"203.0.113.7 - - [18/Nov/2025:15:03:31 +0000] \\"GET /x HTTP/1.1\\" {status} 3 \\"-\\" \\"-\\"\\n","stream":"stdout"}}',
+    '{{"log":"  data: {{\\n","stream":"stdout"}}',
+    '{{"level":"error","message":"Database error","error":"Null constraint violation on the fields: (`a`)","requestId":"r{n}"}}',
+    '{{"level":"warn","message":"Invalid token","statusCode":401,"method":"GET","path":"/x/{n}"}}',
+    '{{"level":50,"err":{{"stack":"Error: boom\\n    at run (/app/x.js:1:2)"}},"msg":"cut here',
+    'level=error msg="pq: null value in column \\"name\\" violates not-null constraint" status={status}',
+    "GET /x/{n} {status} 4.032 ms - 250",
+    "Started POST \"/notes/{n}\" for 192.0.2.7 at 2025-11-18",
+    "Completed {status} Unprocessable Entity in 12ms",
+    "Error: P3005",
+    "The database schema is not empty. Read more about how to baseline an existing production database",
+    "Running database migrations...",
+    "Migration command exited with code 1",
+    "Server listening on port {n}",
+    "Error creating note: PrismaClientKnownRequestError: ",
+    "Invalid `prisma.note.create()` invocation:",
+    "Null constraint violation on the fields: (`sessionDate`)",
+    "    at run (/app/x.js:1:{n}) {{",
+    "  code: 'P2011',",
+    "  data: {{",
+    "}}",
+    "{{",
+    "[",
+    "Traceback (most recent call last):",
+    '  File "/app/main.py", line {n}, in access',
+    'psycopg.errors.NotNullViolation: null value in column "a" of relation "b" violates not-null constraint',
+    "cache: {n} hits",
+    "ERROR something that no rule knows {n}",
+    "app-1  | Error: P1001: Can't reach database server at `db`:`5432`",
+    "two\nlines of one event, the second: Error: P3009",
+    "half a line\x00 with a NUL",
+    "✓ déjà vu {n}",
+    "   ",
+)  # fmt: skip
+
+
+def made_up(seed: int, count: int) -> list[Event]:
+    """Events of three streams in shapes that meet each other in every order; many share a millisecond."""
+    rng = random.Random(seed)
+    now = 1_763_478_000_000
+    events = []
+    for number in range(count):
+        now += rng.choice((0, 0, 0, 1, 7, 900, 2_500))
+        shape = rng.choice(SHAPES)
+        text = shape.format(n=rng.randrange(40), status=rng.choice((200, 200, 201, 304, 400, 404, 422, 500)))
+        stream = StreamKey(log_stream=f"app/web/{rng.randrange(3)}")
+        events.append(Event(stream=stream, timestamp_ms=now, text=text, event_id=f"{number:040d}", undecodable=rng.random() < 0.01))
+    return events
+
+
+@settings(derandomize=True, deadline=None, max_examples=25, suppress_health_check=list(HealthCheck))
+@given(seed=st.integers(0, 1 << 30), count=st.integers(1, 400), batch_bytes=st.sampled_from([300, 4_000, 1 << 20]))
+def test_made_up_logs_read_the_same(seed, count, batch_bytes):
+    """Any mixture of shapes, cut into batches anywhere: the same reading."""
+    events = made_up(seed, count)
+
+    assert_same(events, fast(events, batch_bytes=batch_bytes))
+
+
+def test_without_hyperscan_the_answers_are_the_same():
+    """Polars' Aho-Corasick finds the same needles."""
+    events = made_up(7, 600)
+
+    assert_same(events, fast(events, scanner=scanner_for(RULES, cache=CACHE, engine=LiteralEngine)))
+
+
+def test_taking_in_between_loses_nothing():
+    """What was read before and after a `take` adds up to the reading of the whole."""
+    events = in_order(made_up(3, 500))
+    reader = BulkReader(Reader(rules=RULES, redactor=REDACTOR), scanner=SCANNER)
+
+    reader.feed(Batch.of(events[:250]))
+    first = reader.take()
+    reader.feed(Batch.of(events[250:]))
+    both = first + reader.take()
+
+    whole = reference(events)
+    assert both.request_counts == whole.request_counts
+    assert [finding.id for finding in both.findings] == [finding.id for finding in whole.findings]
+
+
+def test_events_of_any_order_are_sorted_first():
+    """`read` takes events as they come; from a megabyte on it takes the fast path, with the same answer."""
+    events = made_up(5, 3_000)
+    filler = [Event(stream=events[0].stream, timestamp_ms=events[-1].timestamp_ms, text="cache: " + "x" * 1_000) for _ in range(SMALL_BYTES // 1_000)]
+    mixed = [*events, *filler]
+    random.Random(1).shuffle(mixed)
+    mixed.sort(key=lambda event: event.event_id or "")  # equal events keep an order; the rest is shuffled
+
+    one = read(mixed, rules=RULES, redactor=REDACTOR, cache=CACHE)
+
+    assert one.parts == reference(mixed).parts
+
+
+def test_a_small_input_imports_no_engine():
+    """Ten lines on a command line: neither Hyperscan nor Polars nor numpy is imported."""
+    script = (
+        "import sys\n"
+        "from parsers.bulk import read\n"
+        "from parsers.model import Event, StreamKey\n"
+        "read([Event(stream=StreamKey(log_stream='s'), timestamp_ms=n, text='Error: P3005') for n in range(10)])\n"
+        "print([name for name in ('hyperscan', 'polars', 'numpy', 'pandas', 'pyarrow') if name in sys.modules])"
+    )
+
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True, cwd=SAMPLES.parent)
+
+    assert done.stdout.strip() == "[]"
+
+
+def test_a_damaged_cache_is_ignored():
+    """What the cache gives back is checked; what does not fit is derived anew."""
+    cache = Kept()
+    Scanner(RULES, cache=cache)
+    (key,) = cache
+    good = cache[key]
+    for damage in (b"[[],[]]", good[: len(good) // 2]):
+        cache[key] = damage
+        scanner = Scanner(RULES, cache=cache)
+        assert not scanner._plain.everywhere
+        assert cache[key] == good
+    with pytest.raises(ValueError, match="other rules"):
+        Candidates.load(good, 1)
+
+
+@settings(derandomize=True, deadline=None, max_examples=25)
+@given(seed=st.integers(0, 1 << 30))
+def test_columns_count_what_the_access_reader_counts(seed):
+    """A line that is counted in columns is an access line, with the same method, route, status and marks."""
+    batch = Batch.of(made_up(seed, 200))
+
+    counted = count_access(batch, None, ("/v1/*",))
+
+    wanted: dict = {}
+    for number in range(len(batch)):
+        access = parse_access(decode(batch.text(number)), health_paths=("/v1/*",))
+        if counted.sure[number]:
+            assert access is not None
+            assert access.status is not None
+            assert access.status < 400
+            key = (int(batch.streams[number]), count_key(batch.timestamps_ms[number], access))
+            wanted[key] = wanted.get(key, 0) + 1
+    assert {(stream, key): n for stream, some in counted.counts.items() for key, n in some.items()} == wanted
+
+
+def test_a_batch_gives_back_its_events():
+    """From events and from lines, with texts of several lines and bad bytes."""
+    events = made_up(2, 50)
+    batch = Batch.of(events)
+    lines = Batch.of_lines(b"one\n\xff\ntwo\n", timestamps_ms=[1, 2, 3], streams=[0, 0, 0], keys=(StreamKey(log_stream="s"),))
+
+    assert list(batch) == events
+    assert [batch.text(number) for number in range(50)] == [event.text for event in events]
+    assert [event.text for event in lines] == ["one", "\ufffd", "two"]

@@ -1,0 +1,153 @@
+"""Needles stand in everything that a rule takes: as it came, and wrapped in JSON, colours, prefixes."""
+
+from __future__ import annotations
+
+import json
+import re
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from parsers.batch import Batch
+from parsers.formats import decode
+from parsers.model import Event, StreamKey
+from parsers.rules import Rule, load_packs
+from parsers.scan import ANY_RULE, Scanner
+from parsers.triggers import Needle, candidates, choose, loosened, worth
+
+RULES = load_packs()
+NUMBERS = {rule.id: number for number, rule in enumerate(RULES.rules)}
+SCANNER = Scanner(RULES)
+STREAM = StreamKey(log_stream="s")
+
+
+def holds(choice: tuple[Needle, ...], text: str) -> bool:
+    return any(needle.text in (text.lower() if needle.caseless else text) for needle in choice)
+
+
+def texts(pattern: str, *, escaped: bool = False) -> set[frozenset[str]]:
+    return {frozenset(needle.text for needle in choice) for choice in candidates(pattern, escaped=escaped)}
+
+
+@pytest.mark.parametrize(
+    ("pattern", "wanted"),
+    [
+        (r"Error: (?P<code>P3005)\b", {"Error: P3005"}),
+        (r"\bcode: '(?P<code>P2\d{3})", {"code: 'P2"}),
+        (r"(?i)\bdeadlock detected\b", {"deadlock detected"}),
+        (r"^[^\n]{0,80}\bNull (?:constraint|value) violation", {"Null constraint violation", "Null value violation"}),
+        (r"\.{2,200} ok\s*$", {".. ok"}),
+    ],
+)
+def test_a_patterns_fixed_text_is_its_needle(pattern, wanted):
+    """Anchors, boundaries and variable parts fall away; alternatives are written out."""
+    assert frozenset(wanted) in texts(pattern)
+
+
+@pytest.mark.parametrize(
+    ("pattern", "wanted"),
+    [
+        (r"\bcode: '(?P<code>23505)'", {"23505"}),
+        (r"\berr\.code: 'ABCDEF'", {"ABCDEF"}),
+        (r"violates not-null constraint", {"violates not-null constraint"}),
+        (r"-> done", {"-> done", "\\u003e done"}),
+        (r"✖ failed", {"✖ failed", "\\u2716 failed"}),
+    ],
+)
+def test_an_escaped_needle_holds_nothing_that_decoding_made(pattern, wanted):
+    """Quotes, colons and dots may be made by decoding; what JSON may escape is looked for in both ways."""
+    found = texts(pattern, escaped=True)
+
+    assert frozenset(wanted) in found
+    assert not any(char in text for some in found for text in some for char in "\"':.")
+
+
+def test_a_small_number_may_be_an_index():
+    """`errors.0.code`: the 0 is made by decoding, so a needle never begins with it; 500 can't be an index."""
+    assert all(not text[0].isdigit() for some in texts(r"errors\.12 things", escaped=True) for text in some)
+    assert frozenset({"500"}) in texts(r"status: 500\b", escaped=True)
+
+
+def test_the_rarest_of_weak_choices_is_taken():
+    """What is telling is taken at once; between weak choices a sample decides."""
+    strong, common, rare = (Needle("violates foreign key"),), (Needle("status"),), (Needle("error"),)
+    counts = {common[0]: 900.0, rare[0]: 3.0}
+
+    assert choose([strong, common], lambda needle: counts.get(needle, 0.0), 18.0) == strong
+    assert choose([common, rare], lambda needle: counts.get(needle, 0.0), 18.0) == rare
+    assert choose([], lambda needle: 0.0, 18.0) is None
+    assert worth(strong) > worth(common)
+
+
+def test_patterns_of_brackets_are_loosened():
+    """What holds no needle is looked for as it is, when it can be written for bytes."""
+    text = loosened(r"^\s{0,4}\[\s{0,2}(?:\{\s{0,2})?$")
+
+    assert text is not None
+    assert re.compile(text.encode(), re.MULTILINE).search(b"ERROR\n  [ {\nx")
+    assert loosened(r"(?P<a>x)(?P=a)") is None
+
+
+@pytest.mark.parametrize("escaped", [False, True])
+def test_every_shipped_pattern_has_a_needle(escaped):
+    """A rule without a needle would have to be tried on every event: the fast path would be none."""
+    bare = [rule.id for rule in RULES.rules for text in rule.pattern_texts if not candidates(text, escaped=escaped)]
+
+    assert bare == []
+
+
+def marked(*events: str) -> list[set[int]]:
+    batch = Batch.of(Event(stream=STREAM, timestamp_ms=n, text=text) for n, text in enumerate(events))
+    rules = SCANNER.mark(batch).rules
+    return [rules.get(number, set()) for number in range(len(events))]
+
+
+def wrappings(text: str) -> list[str]:
+    """One event each: as it is, coloured, prefixed, and in the JSON of several loggers, strict ASCII and not."""
+    some = [f"\x1b[31m{text}\x1b[39m", f"app-1  | {text}", text]
+    for ascii_only in (True, False):
+        some.append(json.dumps({"level": "info", "message": text}, ensure_ascii=ascii_only))
+        some.append(json.dumps({"log": text + "\n", "stream": "stdout", "time": "t"}, ensure_ascii=ascii_only))
+        some.append(json.dumps({"log": json.dumps({"level": 30, "err": {"stack": text}}), "source": "stdout"}, ensure_ascii=ascii_only))
+    return some
+
+
+EXAMPLES = [(rule, event) for rule in RULES.rules for example in rule.examples for event in example.events]
+
+
+def test_a_match_implies_a_mark_on_every_example_in_every_wrapping():
+    """The law of the fast path: a rule that takes the decoded event was marked in the raw one."""
+    cases = [(rule, event) for rule, text in EXAMPLES for event in wrappings(text)]
+    missed = []
+    for (rule, event), found in zip(cases, marked(*(event for _, event in cases)), strict=True):
+        taken = any(pattern.search(decode(event).text) for pattern in rule.patterns) and rule.search(decode(event).text) is not None
+        if taken and not found & {NUMBERS[rule.id], ANY_RULE}:
+            missed.append((rule.id, event))
+
+    assert missed == []
+
+
+def generated(rule: Rule) -> st.SearchStrategy[str]:
+    return st.one_of([st.from_regex(pattern.pattern, fullmatch=False) for pattern in rule.patterns[:3]])
+
+
+@settings(derandomize=True, deadline=None, max_examples=60, suppress_health_check=list(HealthCheck))
+@given(data=st.data())
+def test_a_match_implies_a_mark_on_generated_texts(data):
+    """Texts made from the patterns themselves, with whatever characters they allow."""
+    rule = data.draw(st.sampled_from(RULES.rules))
+    text = data.draw(generated(rule))
+    for event in wrappings(text):
+        if not event.strip():
+            continue
+        if rule.search(decode(event).text) is not None:
+            assert marked(event)[0] & {NUMBERS[rule.id], ANY_RULE}, (rule.id, event)
+
+
+def test_escapes_and_letters_that_needles_cannot_be_trusted_with():
+    """JSON that escapes plain letters, and letters that IGNORECASE folds: every rule is tried."""
+    assert ANY_RULE in marked('{"message":"\\u0045rror: P3005"}')[0]
+    assert ANY_RULE in marked("connection loſt")[0]
+    assert ANY_RULE in marked("code: 'P2٠٠١'")[0]
+    assert marked("nothing to see")[0] == set()
