@@ -312,7 +312,7 @@ UNUSED = (ADD_NOTE_AGAIN,)
 
 
 # ---- playing ----
-class Ended(RuntimeError):
+class CardFailedError(RuntimeError):
     """A card did not end as it says."""
 
 
@@ -347,7 +347,7 @@ class Stage:
         told = f'{self.bench.tool.migrate}; code=$?; echo "Migration command exited with code $code"; exit $code'
         failed = _sh(self.bench, told, port=self.play.port)
         if failed.exit_code == 0 or not re.search(self.play.prints, _text(failed)):
-            raise Ended(f"the trouble is not there: exit code {failed.exit_code}: {_text(failed)[-400:]}")
+            raise CardFailedError(f"the trouble is not there: exit code {failed.exit_code}: {_text(failed)[-400:]}")
         return failed
 
     def start(self, command: str = "") -> Printed:
@@ -381,17 +381,16 @@ class Stage:
             if not commands:
                 next(mends)(self.bench)
                 steps.append({"do": step.do, "command": "", "exit_code": 0, "printed": []})
-            for command in commands:
-                steps.append(self._worked(step.do, command))
+            steps.extend(self._worked(step.do, command) for command in commands)
         checks = [self._worked(step.do, command) for step in self.card.check if "alembic check" not in step.command for command in commands_of(step, self.play.values)]
         after = self.start()
         schema, ledger = self.schema(), self.ledger()
         if after.exit_code or self.rows() != rows:
-            raise Ended(f"the next start: exit code {after.exit_code}, {self.rows()} of {rows} rows: {_text(after)[-300:]}")
+            raise CardFailedError(f"the next start: exit code {after.exit_code}, {self.rows()} of {rows} rows: {_text(after)[-300:]}")
         reference = self._reference()
         names = sorted(self.play.names) or ledger
         if schema != reference or ledger != names:
-            raise Ended(f"ledger {ledger}, files {names}; schema {schema}, of a fresh database {reference}")
+            raise CardFailedError(f"ledger {ledger}, files {names}; schema {schema}, of a fresh database {reference}")
         return {
             "trouble": self.entry("the start that fails", self.bench.tool.migrate, failed, lines=400), "steps": steps, "check": checks,
             "next_start": self.entry("the next start", self.bench.tool.migrate, after),
@@ -401,7 +400,7 @@ class Stage:
     def _worked(self, do: str, command: str) -> dict[str, object]:
         printed = _sh(self.bench, command)
         if printed.exit_code:
-            raise Ended(f"{command}: exit code {printed.exit_code}: {_text(printed)[-600:]}")
+            raise CardFailedError(f"{command}: exit code {printed.exit_code}: {_text(printed)[-600:]}")
         return self.entry(do, command, printed)
 
     def _reference(self) -> str:
@@ -409,7 +408,7 @@ class Stage:
         self.bench.cluster.fresh(DATABASE)
         done = _sh(self.bench, self.bench.tool.migrate)
         if done.exit_code:
-            raise Ended(f"the files do not build a fresh database: {_text(done)[-300:]}")
+            raise CardFailedError(f"the files do not build a fresh database: {_text(done)[-300:]}")
         return self.schema()
 
     # ---- what not to do ----
@@ -440,7 +439,7 @@ class Stage:
     def _ended(self, bad: Bad, done: Printed, after: Printed, last: Printed | None, *, lost_rows: bool, ledger: list[str], schema: str) -> None:
         said = _text(done) + "\n" + _text(after)
         if last is not None and (last.exit_code == 0 or not re.search(bad.again, _text(last))):
-            raise Ended(f"the start after that does not say {bad.again!r}: {_text(last)[-300:]}")
+            raise CardFailedError(f"the start after that does not say {bad.again!r}: {_text(last)[-300:]}")
         good = {
             FAILS: lambda: bool(re.search(bad.pattern, said)) and (after.exit_code != 0),
             FORKED: lambda: bool(re.search(bad.pattern, said)),
@@ -449,7 +448,7 @@ class Stage:
             SILENT: lambda: done.exit_code == 0 and schema != self._reference_of_good(),
         }[bad.ends]()
         if not good:
-            raise Ended(f"does not end as {bad.ends}: exit codes {done.exit_code}, {after.exit_code}; ledger {ledger}: {said[-700:]}")
+            raise CardFailedError(f"does not end as {bad.ends}: exit codes {done.exit_code}, {after.exit_code}; ledger {ledger}: {said[-700:]}")
 
     def _complete(self, ledger: list[str]) -> bool:
         return set(ledger) >= set(self.play.names) or len(ledger) >= len(self.play.names)
@@ -470,11 +469,11 @@ def _text(printed: Printed) -> str:
 
 
 def perform(play: Play, cluster: Cluster, server: str, versions: dict[str, str]) -> dict[str, object]:
-    """The record of one card. Raises Ended when the card does not hold."""
+    """The record of one card. Raises CardFailedError when the card does not hold."""
     tool = next(tool for tool in TOOLS if tool.name == play.tool)
     card = next(card for card in load_remedies() if card.id == play.card)
     if len(play.bad) != len(card.do_not):
-        raise Ended(f"{len(card.do_not)} do_not, {len(play.bad)} played")
+        raise CardFailedError(f"{len(card.do_not)} do_not, {len(play.bad)} played")
     version = versions.setdefault(tool.name, version_of(tool))
     stage = Stage(play=play, card=card, bench=Bench(tool=tool, cluster=cluster, folder=CACHE / "remedies" / tool.name))
     record = stage.recommended()
@@ -494,7 +493,7 @@ def main(names: list[str]) -> int:
                 continue
             try:
                 record = perform(play, cluster, server, versions)
-            except (Ended, RuntimeError, subprocess.CalledProcessError) as error:
+            except (CardFailedError, RuntimeError, subprocess.CalledProcessError) as error:
                 wrong += 1
                 print(f"{play.card:30} {error}", flush=True)
                 continue
