@@ -152,7 +152,7 @@ def remedy_for(run: MigrationRun, rule_id: str | None = None, cards: Sequence[Re
 
 
 def _fit(card: Remedy, run: MigrationRun, rule_id: str | None, codes: set[str | None]) -> int | None:
-    if run.outcome is Outcome.FAILED and run.db_code in card.db_codes:
+    if run.outcome is Outcome.FAILED and {run.db_code, run.implied_code} & set(card.db_codes):
         return 0 if not codes & set(card.codes) else 1
     if codes & set(card.codes):
         return 1
