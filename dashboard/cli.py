@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from dashboard.judgement import Judgement
+    from dashboard.rows import ContextLine
     from dashboard.settings import Settings
     from parsers import Deployment, Finding, Redactor, RuleSet, UsageError, Verdict
 
@@ -463,6 +464,7 @@ def _wanted(one: Finding, options: argparse.Namespace, judgement: Judgement) -> 
 def _add_show(commands: Commands) -> None:
     parser = _command(commands, "show", _show, "one finding or migration run with everything that proves it")
     parser.add_argument("id", metavar="ID")
+    parser.add_argument("--context", type=int, metavar="N", help="N lines before and after, read again from the stream")
     _add_source(parser)
     _add_format(parser)
 
@@ -479,14 +481,28 @@ def _show(options: argparse.Namespace) -> int:
 
         _print_json([*([finding_document(finding)] if finding else []), *([run_document(run)] if run else [])])
         return 0
-    from dashboard.terminal import Paper, finding_text, transcript_text
+    from dashboard.terminal import Paper, context_text, finding_text, transcript_text
 
     paper = Paper.of(sys.stdout, options.color)
     if finding is not None:
         finding_text(paper, finding, run, judgement.rules.by_id.get(finding.rule_id))
     elif run is not None:
         transcript_text(paper, run)
+    if options.context and finding is not None:
+        context_text(paper, _context(options, finding))
     return 0
+
+
+def _context(options: argparse.Namespace, finding: Finding) -> list[ContextLine]:
+    from dashboard.judgement import lines_around
+
+    settings = _settings(options)
+    if settings.sources:
+        return lines_around(settings.sources, finding, _redactor(settings), options.context)
+    from dashboard.workspace import Workspace
+
+    with Workspace.open(settings) as workspace:
+        return workspace.context(finding.id, options.context)
 
 
 def _add_explain(commands: Commands) -> None:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from dashboard.fetchers.files import read_paths
+from dashboard.rows import ContextLine, Filters
 from parsers import (
     Attribution,
     Deployment,
@@ -22,6 +23,7 @@ from parsers import (
     Verdict,
     attribute,
     ecs_facts,
+    in_order,
     judge,
     load_packs,
     read,
@@ -126,8 +128,6 @@ def judge_reading(
 
 def judge_store(workspace: Workspace) -> Judgement:
     """What the store holds, judged now."""
-    from dashboard.rows import Filters
-
     rows = list(reversed(workspace.deployments()))
     return Judgement(
         findings=tuple(workspace.findings(Filters(), limit=MAX_STORED_FINDINGS)),
@@ -160,3 +160,18 @@ def _as_known_at(facts: EcsFacts, at_ms: int) -> EcsFacts:
         if (s.created_ms or 0) <= at_ms
     )
     return replace(facts, deployments=deployments, sightings=sightings, as_of_ms=at_ms)
+
+
+def lines_around(paths: Sequence[str], one: Finding, redactor: Redactor, lines: int) -> list[ContextLine]:
+    """The events around a finding, read again from its files and redacted: at most `lines` before its first and after its last."""
+    events = in_order(event for event in read_paths(paths).events if event.stream == one.stream)
+    proofs = {evidence.event_id or (evidence.file, evidence.line) for evidence in one.evidence}
+    marked = [number for number, event in enumerate(events) if (event.event_id or (event.file, event.line)) in proofs]
+    if not marked:
+        return []
+    first = max(0, marked[0] - lines)
+    texts = redactor.text("\n".join(event.text.replace("\n", " ") for event in events[first : marked[-1] + lines + 1])).split("\n")
+    return [
+        ContextLine(timestamp_ms=event.timestamp_ms, text=text, event_id=event.event_id, is_evidence=number in marked)
+        for (number, event), text in zip(enumerate(events[first:], first), texts, strict=False)
+    ]

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from typing import TextIO
 
 from dashboard.judgement import Judgement
+from dashboard.rows import ContextLine
 from parsers import (
     Coverage,
     Deployment,
@@ -396,3 +397,12 @@ def explanation_text(paper: Paper, one: Explanation) -> None:
 def stderr_line(text: str) -> None:
     """Talk goes to stderr; data to stdout."""
     sys.stderr.write(text + "\n")
+
+
+def context_text(paper: Paper, lines: Sequence[ContextLine]) -> None:
+    """The lines around a finding; > marks what proves it."""
+    paper.line()
+    paper.line(paper.paint("Context", "bold") + "  (read again from the stream, redacted)")
+    for line in lines:
+        mark = ">" if line.is_evidence else " "
+        paper.line(f"{mark} {clock(line.timestamp_ms)}  {fit_log(line.deployment_mark or line.text, paper.width - 14)}")

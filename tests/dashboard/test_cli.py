@@ -208,3 +208,26 @@ def test_a_closed_pipe_is_no_error() -> None:
     )
 
     assert done.stderr == ""
+
+
+def test_show_prints_the_lines_around_a_finding(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    """`--context 2`: two lines before and after, read again from the file, redacted, the proof marked."""
+    body = ["one", "two jane@example.org", 'FATAL: password authentication failed for user "app"', "four", "five", "six"]
+    rows = [
+        {
+            "logStreamName": "ecs/app/0f3c9a51d7e24b6892aa4d1c5be07f31",
+            "timestamp": 1_763_521_000_000 + n * 3_000,
+            "message": text,
+            "eventId": str(n + 1),
+        }
+        for n, text in enumerate(body)
+    ]
+    path = tmp_path / "app.jsonl"
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    finding = next(d for d in documents(capsys, "classify", str(path), "--format", "json") if d["kind"] == "finding")
+    main(["show", finding["id"], "--from", str(path), "--context", "2"])
+    context = capsys.readouterr().out.split("Context")[1]
+
+    assert [word in context for word in ("one", "two", "four", "five", "six")] == [True, True, True, True, False]
+    assert "jane@example.org" not in context
+    assert "> " in context
