@@ -18,7 +18,7 @@ from parsers.rules import EXTRACT_MAX_CHARS, Example, Pack, Rule, load_packs, sh
 RULES = load_packs()
 IDS_FILE = Path(__file__).with_name("rule_ids.txt")
 PUMP_CHARS = 65_536
-PUMP_LIMIT_S = 0.020
+NOTICEABLE_S = 0.030  # below this a pattern's cost is the clock's noise
 OUTSIDE_OF_RE2 = re.compile(r"\(\?(?:[=!>]|<[=!]|P=|\()|(?<!\\)\\[1-9]|[*+?}]\+|\\[GKRXZz]")
 
 
@@ -43,7 +43,8 @@ def test_a_rule_takes_each_of_its_match_examples(rule: Rule, example: Example) -
         fields = decode(example.events[0]).fields if len(example.events) == 1 else None
         taken = [match for match in match_text(text, RULES, fields) if match.rule_id == rule.id]
         if not taken:
-            pytest.skip("a dependency rule: taken, and nothing comes out of it")
+            assert rule.dependency  # another server's answer: taken, and nothing comes out of it
+            return
         assert _comes_out(taken[0], example.expect) == dict(example.expect)
 
 
@@ -125,15 +126,18 @@ def pumps(rule: Rule) -> Iterator[str]:
 
 
 @pytest.mark.parametrize("rule", [pytest.param(rule, id=rule.id) for rule in RULES.rules])
-def test_no_pumped_line_holds_a_pattern_up(rule: Rule) -> None:
-    """64 kB made of a rule's own words: at most 20 ms of CPU (a record is shortened first)."""
+def test_every_pattern_is_linear(rule: Rule) -> None:
+    """Four times as much of a pumped line takes about four times as long (sixteen would be quadratic); tried again before it counts.
+
+    What a pattern costs in milliseconds is for `triage rules check`.
+    """
     for line in pumps(rule):
-        seen = shorten(line[:PUMP_CHARS])
-        assert len(seen) <= EXTRACT_MAX_CHARS + 1
-        spent = _spent(rule, seen)
-        if spent > PUMP_LIMIT_S:  # a busy machine: the best of three more decides
-            spent = min(_spent(rule, seen) for _ in range(3))
-        assert spent <= PUMP_LIMIT_S, f"{spent * 1000:.0f} ms on {line[:60]!r}…"
+        for _ in range(4):
+            short, long = _spent(rule, line[: EXTRACT_MAX_CHARS // 4]), _spent(rule, line[:EXTRACT_MAX_CHARS])
+            if long < NOTICEABLE_S or long < 9 * short:
+                break
+        else:
+            pytest.fail(f"{short * 1e3:.1f} ms, then {long * 1e3:.1f} ms for four times as much of {line[:60]!r}…")
 
 
 def _spent(rule: Rule, text: str) -> float:
