@@ -25,7 +25,7 @@ from typing import TYPE_CHECKING, Any
 
 from parsers.access import access_of_fields, parse_access
 from parsers.batch import TARGET_BYTES, Batch
-from parsers.classify import ERROR_LIKE
+from parsers.classify import ERROR_LIKE, Said, access_fact, fact_of, say
 from parsers.formats import Payload, decode, structured
 from parsers.masks import Redactor
 from parsers.model import Access, Event, StreamKey
@@ -48,6 +48,8 @@ if TYPE_CHECKING:
     from parsers.scan import Cache, Scanner
 
 ANY_RULE, ANY_PATTERN, FIRST_OPENER = -1, -2, -11  # parsers/scan.py's, which is imported for big inputs only
+MAX_REMEMBERED, MAX_REMEMBERED_EVENTS = 4_096, 100
+NOT_KNOWN = object()
 SMALL_BYTES = 1 << 20  # up to here the reference reader is as quick as the fast path's start
 
 
@@ -56,7 +58,13 @@ class _Wanted:
 
     def __init__(self, rules: RuleSet) -> None:
         self._all = rules
-        self.packs, self.by_id, self.tools, self.digest, self.rules = rules.packs, rules.by_id, rules.tools, rules.digest, rules.rules
+        self.packs, self.by_id, self.tools, self.digest, self.rules = (
+            rules.packs,
+            rules.by_id,
+            rules.tools,
+            rules.digest,
+            rules.rules,
+        )
         self.openers = list(dict.fromkeys(text for pack in rules.packs for text in pack.openers))
         self._openers = [re.compile(text) for text in self.openers]
         self.numbers: set[int] | None = set()  # None: any rule
@@ -112,6 +120,9 @@ class BulkReader:
         self._cache, self._scanner = cache, scanner
         self._unknown: re.Pattern[str] | None = None
         self._streams: dict[StreamKey, _Stream] = {}
+        self._payloads: dict[str, Payload] = {}
+        self._opens: dict[str, bool] = {}
+        self._said: dict[tuple[str | None, ...], Any] = {}
 
     # ---- in ----
 
@@ -146,6 +157,38 @@ class BulkReader:
         state.worker.access_lines += int(plan.sure[numbers].sum())
         walk.go()
 
+    # ---- what is a function of the text alone, remembered ----
+
+    def decoded(self, text: str) -> Payload:
+        payload = self._payloads.get(text)
+        if payload is None:
+            payload = decode(text)
+            _remember(self._payloads, text, payload)
+        return payload
+
+    def access_in(self, payload: Payload) -> Access | None:
+        return parse_access(payload, health_paths=self.reader.health_paths)
+
+    def opens(self, payload: Payload) -> bool:
+        """As Reader.opens, for an event that is no access line."""
+        if payload.fields is not None:
+            return False
+        known = self._opens.get(payload.text)
+        if known is None:
+            known = self._narrowed.opens_record(payload.text)
+            _remember(self._opens, payload.text, known)
+        return known
+
+    def said(self, payload: Payload, texts: tuple[str, ...]) -> Said | None:
+        key = (payload.level, *texts)
+        known: Any = self._said.get(key, NOT_KNOWN)
+        if known is NOT_KNOWN:
+            known = say(payload, texts, self._narrowed.rules, self.reader.redactor)
+            if len(texts) <= MAX_REMEMBERED_EVENTS:
+                _remember(self._said, key, known)
+        said: Said | None = known
+        return said
+
     # ---- out ----
 
     def take(self) -> Reading:
@@ -169,6 +212,13 @@ class _Plan:
     rules: dict[int, set[int]]
     escaped: Any
     counts: dict[int, dict[tuple[int, str, str, int, bool, bool], int]]
+
+
+def _remember(known: dict[Any, Any], key: Any, value: Any) -> None:
+    """Forgets everything when there is too much of it: what comes often is soon known again."""
+    if len(known) >= MAX_REMEMBERED:
+        known.clear()
+    known[key] = value
 
 
 def _plan(scanner: Scanner, batch: Batch, health_paths: Sequence[str]) -> _Plan:
@@ -253,13 +303,26 @@ class _Walk:
         rules = self.rules_of(at)
         self.wanted.numbers = rules
         state = self.state
-        if self.bulk._narrowed.opens(payload.text, payload):  # noqa: SLF001
+        access = self.bulk.access_in(payload)
+        if access is not None:
+            record = Record(events=(event,), payload=payload, texts=(payload.text,), seq=self.seqs[at])
+            self.worker.keep(record, access_fact(record, access, self.bulk._narrowed.rules, self.bulk.reader.redactor))  # noqa: SLF001
+        elif self.bulk.opens(payload):
             state.block = Block(seq=self.seqs[at])
             state.block.add(event, payload)
             state.block_events = [(self.seqs[at], event)]
             state.block_rules = rules
         else:
-            self.worker.take(Record(events=(event,), payload=payload, texts=(payload.text,), seq=self.seqs[at]))
+            self.say(Record(events=(event,), payload=payload, texts=(payload.text,), seq=self.seqs[at]))
+
+    def say(self, record: Record) -> None:
+        """What a record without an access line says; equal texts say the same, and stack traces are full of them."""
+        bulk = self.bulk
+        if record.payload.fields is not None:
+            said = say(record.payload, record.texts, bulk._narrowed.rules, bulk.reader.redactor)  # noqa: SLF001
+        else:
+            said = bulk.said(record.payload, record.texts)
+        self.worker.keep(record, fact_of(record, said, bulk.reader.redactor) if said is not None else None)
 
     def light(self, at: int) -> None:
         """An event without a needle: an access line, or nothing."""
@@ -287,17 +350,25 @@ class _Walk:
     def access(self, at: int, access: Access) -> None:
         """As StreamReader does with the fact of such a record, without making a record of what is only counted."""
         worker = self.worker
-        if access.framework or (access.status or 0) >= 400 or access.aborted:
-            self.heavy(at)
-            return
-        if not access.opening and access.method is not None and access.path is not None and access.status is not None:
+        if (
+            not access.framework
+            and (access.status or 0) < 400
+            and not access.aborted
+            and not access.opening
+            and access.method is not None
+            and access.path is not None
+            and access.status is not None
+        ):
             worker.access_lines += 1
-            if access.request_id:
-                worker.openings.pop(access.request_id, None)
+            if access.request_id and worker.openings:
+                worker.openings.pop(self.bulk.reader.redactor.request_id(access.request_id) or "", None)
             timestamp_ms = int(self.batch.timestamps_ms[self.numbers[at]])
             worker.counts[count_key(timestamp_ms, access)] += 1
             return
-        self.heavy(at)
+        event, payload = self.opened(at)
+        self.wanted.numbers = self.rules_of(at)
+        record = Record(events=(event,), payload=payload, texts=(payload.text,), seq=self.seqs[at])
+        worker.keep(record, access_fact(record, access, self.bulk._narrowed.rules, self.bulk.reader.redactor))  # noqa: SLF001
 
     def chatter(self, at: int) -> None:
         if self.worker.chatter_left > 0:
@@ -325,7 +396,7 @@ class _Walk:
         state = self.state
         assert state.block is not None
         self.wanted.numbers = state.block_rules
-        self.worker.take(state.block.record())
+        self.say(state.block.record())
         state.block, state.block_events, state.block_rules = None, [], set()
 
     def is_head(self, at: int) -> bool:
@@ -354,7 +425,7 @@ class _Walk:
 
     def opened(self, at: int) -> tuple[Event, Payload]:
         event = self.batch.event(self.numbers[at])
-        return event, decode(event.text)
+        return event, self.bulk.decoded(event.text)
 
     def rules_of(self, at: int) -> set[int] | None:
         number = self.numbers[at]

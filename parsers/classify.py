@@ -265,16 +265,39 @@ def classify_record(record: Record, rules: RuleSet, redactor: Redactor, health_p
     payload = record.payload
     access = parse_access(payload, health_paths=health_paths) if len(record.events) == 1 else None
     if access is not None:
-        access = redacted_access(access, redactor)
-        same_line = _same_line_causes(payload, rules, redactor) if (access.status or 0) >= 400 else ()
-        refused = (access.status or 0) >= 400 or access.aborted
-        return _fact(record, redactor, matches=same_line, access=access, evidence_at=0 if refused else None)
-    matches = match_text(record.text, rules, payload.fields, redactor)
+        return access_fact(record, access, rules, redactor)
+    said = say(payload, record.texts, rules, redactor)
+    return fact_of(record, said, redactor) if said is not None else None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Said:
+    """What a record that is no access line says: a function of its texts alone, so equal records say the same."""
+
+    matches: tuple[Match, ...] = ()
+    unexplained: bool = False
+    deciding: int = 0  # number of the event that proves it
+
+
+def say(payload: Payload, texts: Sequence[str], rules: RuleSet, redactor: Redactor) -> Said | None:
+    """What the rules make of a record's texts. `payload`: of its first event. None: nothing."""
+    text = texts[0] if len(texts) == 1 else "\n".join(texts)
+    matches = match_text(text, rules, payload.fields, redactor)
     if matches:
-        return _fact(record, redactor, matches=matches, evidence_at=_deciding_event(record, rules, matches[0]))
-    if reads_like_error(payload, record.text):
-        return _fact(record, redactor, unexplained=True, evidence_at=0)
-    return None
+        return Said(matches=matches, deciding=_deciding_event(texts, rules, matches[0]))
+    return Said(unexplained=True) if reads_like_error(payload, text) else None
+
+
+def fact_of(record: Record, said: Said, redactor: Redactor) -> Fact:
+    return _fact(record, redactor, matches=said.matches, unexplained=said.unexplained, evidence_at=said.deciding)
+
+
+def access_fact(record: Record, access: Access, rules: RuleSet, redactor: Redactor) -> Fact:
+    """The fact of an access line; a refused one in JSON may carry its cause."""
+    access = redacted_access(access, redactor)
+    same_line = _same_line_causes(record.payload, rules, redactor) if (access.status or 0) >= 400 else ()
+    refused = (access.status or 0) >= 400 or access.aborted
+    return _fact(record, redactor, matches=same_line, access=access, evidence_at=0 if refused else None)
 
 
 def redacted_access(access: Access, redactor: Redactor) -> Access:
@@ -308,10 +331,10 @@ def _is_continuation_only(text: str) -> bool:
     return text[:1] in (" ", "\t", "}", "]", ")")
 
 
-def _deciding_event(record: Record, rules: RuleSet, match: Match) -> int:
+def _deciding_event(texts: Sequence[str], rules: RuleSet, match: Match) -> int:
     """Number of the event in the record that the rule hits by itself; 0 when only the whole record does."""
     rule = rules.by_id[match.rule_id]
-    for number, text in enumerate(record.texts[:200]):
+    for number, text in enumerate(texts[:200]):
         if any(pattern.search(text) for pattern in rule.patterns):
             return number
     return 0

@@ -85,6 +85,10 @@ class Reader:
             return False  # a JSON event is a record of its own
         if parse_access(payload, health_paths=self.health_paths) is not None:
             return False
+        return self.opens_record(text)
+
+    def opens_record(self, text: str) -> bool:
+        """The same of a plain text that is no access line."""
         seen = shorten(text)
         if ERROR_LIKE.search(seen) is not None or self.openers.take(seen):
             return True
@@ -124,7 +128,10 @@ class StreamReader:
         self.chatter_left = CHATTER
 
     def take(self, record: Record) -> None:
-        fact = self.reader.classify(record)
+        self.keep(record, self.reader.classify(record))
+
+    def keep(self, record: Record, fact: Fact | None) -> None:
+        """Keeps or counts what a record said; None: it said nothing."""
         if fact is None:
             self.chatter(record)
         elif fact.access is not None and not fact.access.framework:

@@ -7,10 +7,11 @@ same needles. Where needles cannot be trusted (control sequences, unusual escape
 
 from __future__ import annotations
 
+import hashlib
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 import msgspec
 import numpy as np
@@ -139,6 +140,9 @@ class Engine(Protocol):
         ...
 
 
+_SPELLED = re.compile(rb"[^A-Za-z0-9]")
+
+
 def _expression(needle: Needle) -> bytes:
     text = b"".join(
         bytes([byte]) if byte < 128 and chr(byte).isalnum() else b"\\x%02x" % byte
@@ -150,18 +154,22 @@ def _expression(needle: Needle) -> bytes:
 class HyperscanEngine:
     """Hyperscan in block mode. A hit costs a quarter of a microsecond, a byte a nanosecond or two."""
 
-    def __init__(self, needles: Sequence[Needle], specials: Sequence[bytes]) -> None:
+    def __init__(self, needles: Sequence[Needle], specials: Sequence[bytes], cache: Cache | None = None) -> None:
         import hyperscan
 
         expressions = [*map(_expression, needles), *specials]
-        self._database = hyperscan.Database()
-        self._database.compile(
-            expressions=expressions,
-            ids=list(range(len(expressions))),
-            elements=len(expressions),
-            flags=[hyperscan.HS_FLAG_CASELESS if needle.caseless else 0 for needle in needles]
-            + [hyperscan.HS_FLAG_MULTILINE] * len(specials),
-        )
+        flags = [hyperscan.HS_FLAG_CASELESS if needle.caseless else 0 for needle in needles]
+        flags += [hyperscan.HS_FLAG_MULTILINE] * len(specials)
+        digest = hashlib.sha256(b"\n".join((*expressions, bytes(str(flags), "ascii")))).hexdigest()[:24]
+        key = f"hyperscan-{getattr(hyperscan, '__version__', '')}-{digest}"
+        self._database = _loaded(cache.get(key)) if cache is not None else None
+        if self._database is None:
+            self._database = hyperscan.Database()
+            self._database.compile(
+                expressions=expressions, ids=list(range(len(expressions))), elements=len(expressions), flags=flags
+            )
+            if cache is not None:
+                cache.put(key, hyperscan.dumpb(self._database))
 
     def find(self, data: memoryview, ends: Integers) -> tuple[Integers, Integers]:
         found: list[int] = []
@@ -170,15 +178,29 @@ class HyperscanEngine:
         def hit(code: int, _start: int, end: int, _flags: int, _context: object) -> None:
             add(end * _STEP + code)
 
-        self._database.scan(data, match_event_handler=hit)  # type: ignore[type-var]  # any buffer will do
+        self._database.scan(data, match_event_handler=hit)  # type: ignore[union-attr]  # any buffer will do
         packed = np.array(found, dtype=np.int64)
         return np.searchsorted(ends, packed // _STEP - 1), packed % _STEP  # by the last byte of each hit
+
+
+def _loaded(data: bytes | None) -> Any:
+    """A database from the cache; None when there is none, or it is damaged or another version's."""
+    import hyperscan
+
+    if not data:
+        return None
+    try:
+        database = hyperscan.loadb(data, hyperscan.HS_MODE_BLOCK)
+        database.scratch = hyperscan.Scratch(database)
+    except hyperscan.error:
+        return None
+    return database
 
 
 class LiteralEngine:
     """The same needles by Polars' Aho-Corasick, the specials by `re`: where Hyperscan is not installed."""
 
-    def __init__(self, needles: Sequence[Needle], specials: Sequence[bytes]) -> None:
+    def __init__(self, needles: Sequence[Needle], specials: Sequence[bytes], _cache: Cache | None = None) -> None:
         self._codes: dict[str, list[int]] = {}
         for code, needle in enumerate(needles):
             self._codes.setdefault(needle.text.lower(), []).append(code)
@@ -206,7 +228,10 @@ class LiteralEngine:
         return np.array(events, dtype=np.int64), np.array(codes, dtype=np.int64)
 
 
-def best_engine() -> Callable[[Sequence[Needle], Sequence[bytes]], Engine]:
+EngineMaker = Callable[[Sequence[Needle], Sequence[bytes], "Cache | None"], Engine]
+
+
+def best_engine() -> EngineMaker:
     try:
         import hyperscan  # noqa: F401
     except ImportError:
@@ -235,11 +260,15 @@ class Scanner:
         look_at: Sequence[str] = (),
         sample: bytes = b"",
         cache: Cache | None = None,
-        engine: Callable[[Sequence[Needle], Sequence[bytes]], Engine] | None = None,
+        engine: EngineMaker | None = None,
     ) -> None:
         """`look_at`: patterns of events that have to be looked at though no rule takes them (error-like lines, openers)."""
         candidates = _candidates(rules, look_at, cache)
-        build = engine or best_engine()
+        maker = engine or best_engine()
+
+        def build(needles: Sequence[Needle], specials: Sequence[bytes]) -> Engine:
+            return maker(needles, specials, cache)
+
         count = len(rules.rules)
         targets = [*range(count), *(FIRST_PATTERN - number for number in range(len(look_at)))]
         lines = sample.split(b"\n")
