@@ -20,7 +20,7 @@ def attempts_of(judgement: Judgement, target: Deployment) -> list[Attempt]:
     runs: defaultdict[str, list[MigrationRun]] = defaultdict(list)
     counts: defaultdict[str, list[RequestCount]] = defaultdict(list)
     owner = {stream: a.deployment_id for stream, a in judgement.attributions.items() if a.deployment_id is not None}
-    for finding in judgement.findings:
+    for finding in judgement.findings if judgement.evidence is None else judgement.evidence:
         findings[owner.get(finding.stream, "")].append(finding)
     for run in judgement.runs:
         runs[owner.get(run.stream, "")].append(run)
@@ -31,7 +31,7 @@ def attempts_of(judgement: Judgement, target: Deployment) -> list[Attempt]:
     return [
         Attempt(
             deployment=one, verdict=verdict, findings=tuple(findings[one.deployment_id]), runs=tuple(runs[one.deployment_id]),
-            counts=tuple(counts[one.deployment_id]), definition=judgement.facts.definition(one.task_definition) if judgement.facts else None,
+            counts=tuple(counts[one.deployment_id]), definition=judgement.definitions.get(one.deployment_id),
         )
         for one in same
         if (verdict := judgement.verdict_of(one.deployment_id)) is not None

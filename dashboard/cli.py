@@ -203,13 +203,14 @@ def _judged(options: argparse.Namespace, paths: Sequence[str] = (), **judging: A
     from parsers import JudgeSettings
 
     settings = _settings(options)
+    judge_as = replace(JudgeSettings(migrations=settings.migrations, min_requests=settings.min_requests), **judging)
     sources = list(paths) or list(settings.sources)
     if sources:
         return judge_paths(
             sources,
             rules=cached_packs(settings.packs),
             redactor=_redactor(settings),
-            settings=replace(JudgeSettings(migrations=settings.migrations, min_requests=settings.min_requests), **judging),
+            settings=judge_as,
             health_paths=settings.health_paths,
             at_ms=_time(getattr(options, "at", None)),
         )
@@ -221,7 +222,7 @@ def _judged(options: argparse.Namespace, paths: Sequence[str] = (), **judging: A
     from dashboard.workspace import Workspace
 
     with Workspace.open(settings) as workspace:
-        return judge_store(workspace)
+        return judge_store(workspace, judge_as)
 
 
 def _time(text: str | None) -> int | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from dashboard.fetchers.files import read_paths
@@ -20,6 +20,7 @@ from parsers import (
     RequestCount,
     RuleSet,
     StreamKey,
+    TaskDefinition,
     Verdict,
     attribute,
     ecs_facts,
@@ -52,11 +53,13 @@ class Judgement:
     rules: RuleSet
     reading: Reading | None = None
     notices: tuple[str, ...] = ()
-    facts: EcsFacts | None = None  # what ECS said, when it was asked here
+    definitions: Mapping[str, TaskDefinition] = field(default_factory=dict)  # deployment id -> its task definition
+    evidence: tuple[Finding, ...] | None = None  # from the store: what the verdicts stand on, where `findings` are examples
+    stored_counts: tuple[RequestCount, ...] = ()
 
     @property
     def counts(self) -> tuple[RequestCount, ...]:
-        return self.reading.request_counts if self.reading is not None else ()
+        return self.reading.request_counts if self.reading is not None else self.stored_counts
 
     def deployment_of(self, stream: StreamKey) -> Deployment | None:
         wanted = self.attributions[stream].deployment_id if stream in self.attributions else None
@@ -122,12 +125,14 @@ def judge_reading(
         verdicts=tuple(verdicts),
         as_of_ms=as_of_ms,
         notices=tuple(notices),
-        facts=facts,
+        definitions={one.deployment_id: d for one in deployments if (d := facts.definition(one.task_definition)) is not None},
     )
 
 
-def judge_store(workspace: Workspace) -> Judgement:
-    """What the store holds, judged now."""
+def judge_store(workspace: Workspace, settings: JudgeSettings | None = None) -> Judgement:
+    """What the store holds, judged now; `settings`: in place of the workspace's own."""
+    workspace.judging = settings or workspace.judging
+    evidence, counts = workspace.evidence()
     rows = list(reversed(workspace.deployments()))
     return Judgement(
         findings=tuple(workspace.findings(Filters(), limit=MAX_STORED_FINDINGS)),
@@ -137,6 +142,9 @@ def judge_store(workspace: Workspace) -> Judgement:
         verdicts=tuple(row.verdict for row in rows),
         as_of_ms=workspace.freshness() or 0,
         rules=workspace.rules,
+        definitions=workspace.definitions(),
+        evidence=evidence,
+        stored_counts=counts,
     )
 
 

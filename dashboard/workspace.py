@@ -50,9 +50,11 @@ from parsers import (
     Reader,
     Reading,
     Redactor,
+    RequestCount,
     Severity,
     StreamKey,
     StreamReading,
+    TaskDefinition,
     UnexplainedGroup,
     Verdict,
     attribute,
@@ -100,6 +102,8 @@ class _Judged:
     verdicts: Mapping[str, Verdict]
     facts: Mapping[str, EcsFacts]  # deployment id -> what ECS said in its origin
     runs: Mapping[str, tuple[MigrationRun, ...]]  # by deployment, newest first
+    findings: tuple[Finding, ...] = ()  # what the verdicts stand on
+    counts: tuple[RequestCount, ...] = ()
 
 
 class Workspace:
@@ -111,6 +115,8 @@ class Workspace:
         self.rules = cached_packs(settings.packs)
         self.redactor = Redactor(redaction_key(settings), strict=settings.evidence == "strict")
         self.reader = Reader(rules=self.rules, redactor=self.redactor, health_paths=settings.health_paths)
+        self.judging = JudgeSettings(migrations=settings.migrations, min_requests=settings.min_requests)
+        """How verdicts are derived; set before the first look when a command asks for more (`--fixes`, `--expect`)."""
         self._answers: dict[tuple[Any, ...], Any] = {}
         self._answers_of = -1
         self._lock = threading.Lock()
@@ -272,6 +278,8 @@ class Workspace:
             verdicts={key: one for part in parts for key, one in part.verdicts.items()},
             facts={key: one for part in parts for key, one in part.facts.items()},
             runs={key: some for part in parts for key, some in part.runs.items()},
+            findings=tuple(one for part in parts for one in part.findings),
+            counts=tuple(one for part in parts for one in part.counts),
         )
 
     def _judge_origin(self, origin: int, as_of_ms: int | None, states: Sequence[rollups.StreamState]) -> _Judged:
@@ -285,16 +293,18 @@ class Workspace:
             representative.setdefault(state.owner, state.stream)
         those = rollups.told(self.database, origin)
         deployments = with_tasks(facts, attributions, runs, coverage)
+        findings = tuple(rollups.findings_of(self.database, origin, those))
+        counts = tuple(rollups.counts_of(self.database, those, representative))
         verdicts = judge(
             deployments,
-            rollups.findings_of(self.database, origin, those),
+            findings,
             runs,
-            rollups.counts_of(self.database, those, representative),
+            counts,
             coverage,
             attributions,
             facts=facts,
             as_of_ms=as_of_ms or max((c.last_event_ms or 0 for c in coverage), default=0),
-            settings=JudgeSettings(migrations=self.settings.migrations, min_requests=self.settings.min_requests),
+            settings=self.judging,
         )
         by_deployment: defaultdict[str, list[MigrationRun]] = defaultdict(list)
         for run in sorted(runs, key=lambda run: (-run.started_ms, run.id)):
@@ -306,7 +316,20 @@ class Workspace:
             verdicts={one.deployment_id: one for one in verdicts},
             facts={one.deployment_id: facts for one in deployments},
             runs={key: tuple(some) for key, some in by_deployment.items()},
+            findings=findings,
+            counts=counts,
         )
+
+    def evidence(self) -> tuple[tuple[Finding, ...], tuple[RequestCount, ...]]:
+        """What the verdicts stand on: findings and request counts, each under one stream of its deployment."""
+        judged = self._judged()
+        return judged.findings, judged.counts
+
+    def definitions(self) -> dict[str, TaskDefinition]:
+        """deployment id -> what ECS said of its task definition, where it was asked."""
+        judged = self._judged()
+        found = {one.deployment_id: judged.facts[one.deployment_id].definition(one.task_definition) for one in judged.deployments}
+        return {key: definition for key, definition in found.items() if definition is not None}
 
     def verdicts(self) -> list[Verdict]:
         """One per deployment, newest first."""
