@@ -97,8 +97,8 @@ SHAPES = (
     '203.0.113.7 - - [18/Nov/2025:15:03:31 +0000] "GET /reports HTTP/1.1" - - "-" "Mozilla/5.0"',
     'INFO:     127.0.0.1:55394 - "GET /v1/orders/{n} HTTP/1.1" {status} OK',
     '\x1b[32mINFO\x1b[0m:     127.0.0.1:55394 - "GET /v1/orders/{n} HTTP/1.1" \x1b[33m{status} OK\x1b[0m',
-    '{{"level":30,"reqId":"r{n}","req":{{"method":"POST","url":"/x/{n}?a=1"}},"msg":"incoming request"}}',
-    '{{"level":30,"reqId":"r{n}","res":{{"statusCode":{status}}},"responseTime":3.5,"msg":"request completed"}}',
+    '{{"level":30,"reqId":"392e0153-37da-426e-8f0a-6a27c2b67{n:03d}","req":{{"method":"POST","url":"/x/{n}?a=1"}},"msg":"incoming request"}}',
+    '{{"level":30,"reqId":"392e0153-37da-426e-8f0a-6a27c2b67{n:03d}","res":{{"statusCode":{status}}},"responseTime":3.5,"msg":"request completed"}}',
     '{{"level":30,"req":{{"id":{n},"method":"GET","url":"/x/{n}"}},"res":{{"statusCode":{status}}},"responseTime":5,"msg":"request completed"}}',
     '{{"log":"203.0.113.7 - - [18/Nov/2025:15:03:31 +0000] \\"GET /x HTTP/1.1\\" {status} 3 \\"-\\" \\"-\\"\\n","stream":"stdout"}}',
     '{{"log":"  data: {{\\n","stream":"stdout"}}',
@@ -210,18 +210,21 @@ def test_a_small_input_imports_no_engine():
 
 
 def test_a_damaged_cache_is_ignored():
-    """What the cache gives back is checked; what does not fit is derived anew."""
-    cache = Kept()
-    Scanner(RULES, cache=cache)
-    (key,) = cache
-    good = cache[key]
-    for damage in (b"[[],[]]", good[: len(good) // 2]):
-        cache[key] = damage
-        scanner = Scanner(RULES, cache=cache)
-        assert not scanner._plain.everywhere
-        assert cache[key] == good
+    """What the cache gives back is checked; what does not fit is derived and compiled anew."""
+    cache = Kept(CACHE)
+    batch = Batch.of(made_up(11, 300))
+    wanted = SCANNER.mark(batch).rules
+    good = dict(cache)
+    for key in cache:
+        cache[key] = good[key][: len(good[key]) // 2]
+
+    mended = scanner_for(RULES, cache=cache)
+
+    assert mended.mark(batch).rules == wanted
+    assert cache.keys() == good.keys()
+    assert all(len(cache[key]) == len(good[key]) for key in good)
     with pytest.raises(ValueError, match="other rules"):
-        Candidates.load(good, 1)
+        Candidates.load(next(value for key, value in good.items() if key.startswith("needles")), 1)
 
 
 @settings(derandomize=True, deadline=None, max_examples=25)
