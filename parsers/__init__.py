@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from parsers.attribution import EcsFacts, attribute, ecs_facts, epoch_ms, with_tasks
 from parsers.batch import Batch
-from parsers.bulk import BulkReader
+from parsers.bulk import BulkReader, read
 from parsers.classify import match_text
 from parsers.comparison import (
     LAYER_WORDS,
@@ -65,7 +65,7 @@ from parsers.model import (
     VerdictValue,
     rfc3339,
 )
-from parsers.reading import Reader, Reading, StreamReading, in_order, merge, read, read_stream, sealed
+from parsers.reading import Reader, Reading, StreamReading, in_order, merge, read_stream, sealed
 from parsers.remedies import Remedy, forecast, load_remedies, remedy_for
 from parsers.rules import Pack, Rule, RuleSet, load_packs, packs_digest, rules_from_plain, rules_to_plain, shorten
 from parsers.statistics import RateShift, bound_text, needed_text, requests_to_clear, share_text, upper_bound, wilson

@@ -50,7 +50,7 @@ if TYPE_CHECKING:
 ANY_RULE, ANY_PATTERN, FIRST_OPENER = -1, -2, -11  # parsers/scan.py's, which is imported for big inputs only
 MAX_REMEMBERED, MAX_REMEMBERED_EVENTS = 4_096, 100
 NOT_KNOWN = object()
-SMALL_BYTES = 1 << 20  # up to here the reference reader is as quick as the fast path's start
+SMALL_BYTES = 8 << 20  # up to here the reference reader is as quick as the fast path's start (compiling its scan)
 
 
 class _Wanted:
