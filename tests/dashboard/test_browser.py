@@ -147,10 +147,10 @@ def test_a_refresh_shows_news_but_not_under_somebodys_eyes(served, look):
 
 def test_a_newcomer_sees_three_ways_to_begin(served, look):
     """An empty store says what to type: sample, files, AWS."""
-    said = text_of(look(f"{served}/?fake=empty"))
+    page = look(f"{served}/?fake=empty")
 
     for command in ("triage demo", "triage fetch --from", "triage fetch --cluster"):
-        assert command in said
+        page.locator("code", has_text=command).first.wait_for()  # Streamlit draws code a moment after the rest
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

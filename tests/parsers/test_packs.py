@@ -66,10 +66,11 @@ def test_a_rule_leaves_each_of_its_no_match_examples(rule: Rule, example: Exampl
     assert rule.search(shorten(_text(example))) is None
 
 
-@pytest.mark.parametrize(("rule", "example"), _examples("todo_examples"))
-def test_a_known_miss_is_still_a_miss(rule: Rule, example: Example) -> None:
+def test_a_known_miss_is_still_a_miss() -> None:
     """A `todo_match` example that is taken by now belongs into `match`."""
-    assert rule.search(shorten(_text(example))) is None
+    taken = [rule.id for rule in RULES.rules for example in rule.todo_examples if rule.search(shorten(_text(example)))]
+
+    assert taken == []
 
 
 @pytest.mark.parametrize("rule", [pytest.param(rule, id=rule.id) for rule in RULES.rules])
