@@ -229,8 +229,12 @@ class _Machine:
                 run.applied_count = max(run.applied_count, mark.count)
         elif kind in (MarkKind.FAILED, MarkKind.NEVER_RAN):
             run.failures.append((fact, match))
+        elif kind is MarkKind.STEP:
+            late = self._silent(run) and any(name not in run.applying for name in mark.migrations)
+            run.damaged = run.damaged or late  # the end of a step whose beginning is not there
         elif kind is MarkKind.EXIT:
             run.exit_code = mark.exit_code
+            run.damaged = run.damaged or mark.exit_code is None
             run.closed_ms = fact.timestamp_ms
             run.witnessed = True
         elif kind is MarkKind.CONTINUING:
@@ -260,7 +264,7 @@ class _Machine:
         if run is None or (run.closed_ms is not None and (run.ready or fact.timestamp_ms > run.closed_ms + 60_000)):
             return
         self._enter(run, fact, None)
-        run.damaged = run.damaged or (run.closed_ms is None and _is_rest_of_a_block(fact))
+        run.damaged = run.damaged or (run.closed_ms is None and (fact.unexplained or _is_rest_of_a_block(fact)))
         if (
             not fact.matches
             and not fact.unexplained

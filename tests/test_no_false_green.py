@@ -271,6 +271,7 @@ OLDER: dict[str, Callable[[str], bool]] = {"dbmate": lambda line: not line.start
 @cache
 def clean_shapes(tool: str) -> frozenset[tuple[str, ...]]:
     mine = [started(one) for one in clean() if one.tool == tool]
+    mine += [[line for line in lines if line != ANNOUNCED] for lines in mine]  # as recorded, without the script's announcement
     older = [list(filter(OLDER[tool], lines)) for lines in mine] if tool in OLDER else []
     return frozenset(masked(lines) for lines in (*mine, *older))
 
@@ -326,7 +327,7 @@ def test_no_disturbance_makes_a_failing_start_green() -> None:
             else:
                 wrong.append(tried)
     print(f"{CASES} cases, seed {SEED}: {dict(told)}; as a clean start: {sum(excused.values())} {dict(excused)}")
-    shown = [(one.start.tool, one.start.case, one.losses, one.lines) for one in wrong[:5]]
+    shown = [(one.start.tool, one.start.case, one.losses, one.lines) for one in wrong[:20]]
     assert not wrong, f"{len(wrong)} false greens, for example {shown}"
 
 
