@@ -199,7 +199,7 @@ class _Writer:
         return json.dumps(
             {
                 "method": method,
-                "path": path.split("?")[0],
+                "path": path.split("?", maxsplit=1)[0],
                 "status_code": status,
                 "duration_ms": rng.randrange(1, 90_000) / 100,
                 "event": "http_request",

@@ -4,7 +4,7 @@ Usage: python print_python.py [DATABASE_URL] > python.jsonl     one JSON object 
 Needs the packages of requirements.txt beside it, not the product. What is not installed (pydantic 1 has its own environment) is left out.
 """
 
-# ruff: noqa: E501, BLE001, C901, TRY301, N806, LOG001, PLW0108, PTH100, PTH120 (it prints what careless programs print)
+# ruff: noqa: BLE001, C901, TRY301, N806, LOG001, PLW0108, PTH100, PTH120 (it prints what careless programs print)
 
 import io
 import json
