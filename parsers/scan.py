@@ -27,6 +27,8 @@ STRETCH_BYTES = 1 << 20
 SAMPLE_BYTES = 1 << 16
 WEAK_BITS = 18.0  # a choice less telling than that is compared with the others in a sample of the log
 BARE_BITS = 9.0  # less than that is a bracket and a blank
+FREQUENT = 8.0  # times in the sample: more than that is frequent
+FIRST_HALF = 1 << 40
 _STEP = 1 << 20  # a hit is packed as end * _STEP + code
 ANY_RULE = -1  # an event that has to be looked at with every rule
 ANY_PATTERN = -2  # ... with every pattern of `look_at`
@@ -300,12 +302,13 @@ class Scanner:
             begin, end = batch.start(first), int(ends[last - 1]) + 1
             part, part_ends = data[begin:end], ends[first:last] - begin
             escaped = _escaped_events(batch.data, begin, end, part_ends)
-            if escaped is None or not escaped.all():
-                self._plain.mark(part, part_ends, first, None if escaped is None else ~escaped, rules)
-            if escaped is not None and escaped.any():
-                self._escaped.mark(part, part_ends, first, None if escaped.all() else escaped, rules)
-                flags = np.zeros(len(ends), dtype=np.bool_) if flags is None else flags
-                flags[first:last] = escaped
+            if escaped is None:
+                self._plain.mark(part, part_ends, first, None, rules)
+                continue
+            flags = np.zeros(len(ends), dtype=np.bool_) if flags is None else flags
+            flags[first:last] = escaped
+            self._plain.mark_some(part, part_ends, first, ~escaped, rules)
+            self._escaped.mark_some(part, part_ends, first, escaped, rules)
         return Marks(rules=rules, escaped=flags)
 
 
@@ -343,44 +346,81 @@ class _Side:
         frequency = _Frequency(sample[:SAMPLE_BYTES])
         found: dict[Needle, set[int]] = {}
         self.everywhere: set[int] = set()  # rules that no needle is known of
+        self._halves: list[int] = []  # of pattern n, the target that needs both of FIRST_HALF + 2n and FIRST_HALF + 2n + 1
         for target, patterns in zip(targets, choices, strict=True):
             for some in patterns:
-                choice = _chosen(some, frequency)
-                if choice is None:
+                chosen = _chosen(some, frequency)
+                if not chosen:
                     self.everywhere.add(target)
-                for needle in choice or ():
-                    found.setdefault(needle, set()).add(target)
+                tokens = [target] if len(chosen) == 1 else [FIRST_HALF + 2 * len(self._halves) + half for half in (0, 1)]
+                if len(chosen) > 1:
+                    self._halves.append(target)
+                for token, choice in zip(tokens, chosen, strict=False):
+                    for needle in choice:
+                        found.setdefault(needle, set()).add(token)
         self.needles = sorted(found)
         self._targets = [tuple(found[needle]) for needle in self.needles]
         specials = [*specials, *((text, ANY_RULE) for text in _UNTRUSTED)]
         self._targets += [(target,) for _, target in specials]
         self._engine = build(self.needles, [text for text, _ in specials])
 
+    def mark_some(self, data: memoryview, ends: Integers, first: int, which: Flags, rules: dict[int, set[int]]) -> None:
+        """Marks some of a stretch's events: few of them are copied together, most of them are scanned among the others."""
+        count = int(which.sum())
+        if 2 * count > len(ends):
+            self.mark(data, ends, first, None if count == len(ends) else which, rules)
+        elif count:
+            numbers = np.flatnonzero(which)
+            texts = [bytes(data[a:b]) for a, b in zip((ends[numbers - 1] + 1).tolist(), ends[numbers].tolist(), strict=True)]
+            if numbers[0] == 0:
+                texts[0] = bytes(data[: int(ends[0])])
+            some = memoryview(b"\n".join((*texts, b"")))
+            some_ends = np.cumsum([len(text) + 1 for text in texts]) - 1
+            marked: dict[int, set[int]] = {}
+            self.mark(some, some_ends, 0, None, marked)
+            rules.update((first + int(numbers[event]), found) for event, found in marked.items())
+
     def mark(self, data: memoryview, ends: Integers, first: int, only: Flags | None, rules: dict[int, set[int]]) -> None:
         events, codes = self._engine.find(data, ends)
         if only is not None and len(events):
             kept = only[events]
             events, codes = events[kept], codes[kept]
-        targets = self._targets
+        targets, marked = self._targets, dict[int, set[int]]()
         last, current = -1, set[int]()
         for event, code in zip((events + first).tolist(), codes.tolist(), strict=True):
             if event != last:
                 last = event
-                current = rules.setdefault(event, set())
+                current = marked.setdefault(event, set())
             current.update(targets[code])
         if self.everywhere:
             for event in range(first, first + len(ends)):
                 if only is None or only[event - first]:
-                    rules.setdefault(event, set()).update(self.everywhere)
+                    marked.setdefault(event, set()).update(self.everywhere)
+        rules.update((event, whole) for event, tokens in marked.items() if (whole := self._whole(tokens)))
+
+    def _whole(self, tokens: set[int]) -> set[int]:
+        """The targets among tokens; of what has two halves only where both are."""
+        if max(tokens) < FIRST_HALF:
+            return tokens
+        whole = {token for token in tokens if token < FIRST_HALF}
+        for token in tokens:
+            if token >= FIRST_HALF and not token & 1 and token + 1 in tokens:
+                whole.add(self._halves[(token - FIRST_HALF) // 2])
+        return whole
 
 
-def _chosen(written: Sequence[Sequence[str]], frequency: Callable[[Needle], float]) -> Choice | None:
+def _chosen(written: Sequence[Sequence[str]], frequency: Callable[[Needle], float]) -> list[Choice]:
+    """The choice to look for; two of them, both of which must stand in an event, when even the rarest is frequent."""
     if not written:
-        return None
+        return []
     first = _needles(written[0])
-    if triggers.worth(first) >= WEAK_BITS:
-        return first
-    return triggers.choose([first, *map(_needles, written[1:])], frequency, WEAK_BITS)
+    if triggers.worth(first) >= WEAK_BITS and sum(map(frequency, first)) <= FREQUENT:
+        return [first]
+    some = sorted([first, *map(_needles, written[1:])], key=lambda choice: sum(map(frequency, choice)))
+    if sum(map(frequency, some[0])) <= FREQUENT:
+        return some[:1]
+    texts = {needle.text for needle in some[0]}
+    return [some[0], *[choice for choice in some[1:] if texts.isdisjoint(needle.text for needle in choice)][:1]]
 
 
 class _Frequency:

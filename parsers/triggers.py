@@ -9,7 +9,7 @@ decoded text and the scan sees events as they came:
   no blank or digit at its beginning.
 
 What this relies on is said at the top of parsers/formats.py; tests/parsers/test_triggers.py holds it with generated texts.
-Which of a pattern's candidates is looked for is decided by how often they stand in a sample of the log itself (`choose`):
+Which of a pattern's candidates is looked for is decided by how often they stand in a sample of the log itself:
 "status" tells much in one log and nothing in another.
 """
 
@@ -17,7 +17,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import product
 from re import _constants as sre  # type: ignore[attr-defined]  # the parsed form of a pattern; CPython's own, stable since 3.11
@@ -98,13 +98,6 @@ def candidates(pattern: str, *, escaped: bool) -> tuple[Choice, ...]:
         if found:
             return found
     return ()
-
-
-def choose(choices: Sequence[Choice], frequency: Callable[[Needle], float], weak_bits: float) -> Choice | None:
-    """Of a pattern's choices (the most telling first) the first; when that is weak, the one met least often. None: there is none."""
-    if not choices or worth(choices[0]) >= weak_bits:
-        return choices[0] if choices else None
-    return min(choices, key=lambda choice: sum(map(frequency, choice)))
 
 
 def worth(choice: Choice) -> float:

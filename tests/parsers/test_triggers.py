@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 from parsers.batch import Batch
 from parsers.formats import decode
 from parsers.model import Event, StreamKey
-from parsers.rules import Rule, load_packs
-from parsers.scan import ANY_RULE, Scanner
-from parsers.triggers import Needle, candidates, choose, loosened, worth
+from parsers.rules import Rule, RuleSet, load_packs, parse_pack
+from parsers.scan import ANY_RULE, Scanner, _chosen
+from parsers.triggers import Needle, candidates, loosened, worth
 
 RULES = load_packs()
 NUMBERS = {rule.id: number for number, rule in enumerate(RULES.rules)}
@@ -69,15 +69,41 @@ def test_a_small_number_may_be_an_index():
     assert frozenset({"500"}) in texts(r"status: 500\b", escaped=True)
 
 
-def test_the_rarest_of_weak_choices_is_taken():
-    """What is telling is taken at once; between weak choices a sample decides."""
-    strong, common, rare = (Needle("violates foreign key"),), (Needle("status"),), (Needle("error"),)
-    counts = {common[0]: 900.0, rare[0]: 3.0}
+def test_the_rarest_of_frequent_choices_is_taken():
+    """What is telling and rare is taken at once; a sample decides otherwise, and two frequent ones must both be there."""
+    strong, common, rare = ["eviolates foreign key"], ["estatus"], ["emessage"]
+    counts = {"status": 900.0, "message": 3.0}
 
-    assert choose([strong, common], lambda needle: counts.get(needle, 0.0), 18.0) == strong
-    assert choose([common, rare], lambda needle: counts.get(needle, 0.0), 18.0) == rare
-    assert choose([], lambda needle: 0.0, 18.0) is None
-    assert worth(strong) > worth(common)
+    def frequency(needle):
+        return counts.get(needle.text, 0.0)
+
+    assert [[n.text for n in c] for c in _chosen([strong, common], frequency)] == [["violates foreign key"]]
+    assert [[n.text for n in c] for c in _chosen([common, rare], frequency)] == [["message"]]
+    counts["message"] = 500.0
+    assert [[n.text for n in c] for c in _chosen([common, rare], frequency)] == [["message"], ["status"]]
+    assert _chosen([], frequency) == []
+    assert worth((Needle("violates foreign key"),)) > worth((Needle("status"),))
+
+
+def test_what_has_two_halves_needs_both_of_them():
+    """Of two frequent texts one is not enough to mark an event, both are."""
+    pack = """name = "p"
+title = "p"
+status = "measured"
+references = ["https://example.com"]
+[[rule]]
+id = "p.two"
+title = "x"
+category = "http_4xx"
+pattern = '''status[^\\n]{0,80}message'''
+match = ["status and message"]
+"""
+    rules = RuleSet(packs=(parse_pack(pack, "p"),), digest="x")
+    sample = b"status\n" * 50 + b"message\n" * 50
+    scanner = Scanner(rules, sample=sample)
+    batch = Batch.of(Event(stream=STREAM, timestamp_ms=1, text=text) for text in ("status", "message", "status and message"))
+
+    assert scanner.mark(batch).rules == {2: {0}}
 
 
 def test_patterns_of_brackets_are_loosened():
