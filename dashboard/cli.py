@@ -316,6 +316,9 @@ def _add_verify(commands: Commands) -> None:
     parser.add_argument("--min-requests", type=int, metavar="N", help="answered requests that a PASS needs (default 20)")
     parser.add_argument("--dry-run", action="store_true", help="report, and exit 0 whatever the verdict")
     parser.add_argument("--inconclusive", choices=("fail", "pass"), help="exit as if INCONCLUSIVE were this")
+    parser.add_argument("--wait", metavar="10m", help="fetch and look again, at most so long; a certain FAIL ends it at once")
+    parser.add_argument("--probe-db", metavar="VARIABLE", help="ask the database too, read-only; names the variable that holds its URL")
+    _add_aws(parser)
     _add_format(parser, "junit", "github")
 
 
@@ -328,8 +331,12 @@ def _verify(options: argparse.Namespace) -> int:
         except ValueError as error:
             raise _usage(f"--expect: {error}", hint="for example: --expect 'POST /api/v1/clinical-notes 201'") from error
     more = {"min_requests": options.min_requests} if options.min_requests else {}
-    judgement = _judged(options, fixes=tuple(options.fixes), expect=tuple(options.expect), baseline=options.baseline, **more)
-    deployment = chosen_deployment(judgement.deployments, options.task_definition, options.deployment, options.commit)
+    claims = {"fixes": tuple(options.fixes), "expect": tuple(options.expect), "baseline": options.baseline, **more}
+    judgement, deployment = _waited(options, claims) if options.wait else _looked(options, claims)
+    if options.probe_db:
+        from dashboard.verify_live import probed
+
+        judgement = probed(judgement, deployment, options.probe_db, _say)
     verdict = judgement.verdict_of(deployment.deployment_id)
     assert verdict is not None
     if options.format in ("junit", "github"):
@@ -345,6 +352,35 @@ def _verify(options: argparse.Namespace) -> int:
 
         verdict_text(Paper.of(sys.stdout, options.color), deployment, verdict, judgement)
     return exit_code_of(verdict, dry_run=options.dry_run, inconclusive=options.inconclusive)
+
+
+def _looked(options: argparse.Namespace, claims: Mapping[str, Any]) -> tuple[Judgement, Deployment]:
+    """One look at what is there."""
+    judgement = _judged(options, **claims)
+    return judgement, chosen_deployment(judgement.deployments, options.task_definition, options.deployment, options.commit)
+
+
+def _waited(options: argparse.Namespace, claims: Mapping[str, Any]) -> tuple[Judgement, Deployment]:
+    """Looks again and again, at AWS; a scene does not change, so `--wait` beside `--from` looks once."""
+    from dataclasses import replace
+
+    from dashboard.aws_commands import duration_ms
+
+    wait_ms = duration_ms(options.wait)
+    if wait_ms is None:
+        raise _usage(f"--wait {options.wait!r} is no duration", hint="for example: --wait 10m")
+    settings = _settings(options)
+    if settings.sources:
+        return _looked(options, claims)
+    from dashboard.verify_live import wait_for_verdict
+    from parsers import JudgeSettings
+
+    judge_as = replace(JudgeSettings(migrations=settings.migrations, min_requests=settings.min_requests), **claims)
+
+    def choose(judgement: Judgement) -> Deployment:
+        return chosen_deployment(judgement.deployments, options.task_definition, options.deployment, options.commit)
+
+    return wait_for_verdict(settings, judge_as, choose, wait_ms=wait_ms, say=_say)
 
 
 # report, lint
