@@ -19,7 +19,8 @@ PARSERS = (
 # A name that ends in "/" is a folder whose files may import each other, without a circle.
 DASHBOARD = (
     "__init__", "shipped", "words", "settings", "links", "rows", "pack_cache", "store/", "fetchers/", "fetching", "doctor", "double/",
-    "workspace", "judgement", "state", "tables", "charts", "report/", "attempts", "probe", "verifying", "verify_live", "reporting", "sharing", "refresh",
+    "workspace", "judgement", "state", "tables", "charts", "report/", "attempts", "probe", "verifying", "verify_live",
+    "reporting", "sharing", "refresh",
     "running", "terminal", "rulecheck",
     "aws_commands", "views/", "app", "launch", "cli", "__main__",
 )  # fmt: skip
