@@ -11,6 +11,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 from urllib.parse import urlsplit
@@ -120,9 +121,16 @@ def parse_access(payload: Payload, *, health_paths: Sequence[str] = ()) -> Acces
         if line is None and "handled request" in payload.text:
             line = _caddy_console(payload.text)
         return _access(line, health_paths) if line is not None else None
-    found = access_of_fields(payload.fields, payload.level, payload.message, health_paths=health_paths)
-    if found is None and payload.message:
-        line = read_line(payload.message.strip())
+    return access_of_record(payload.fields, payload.level, payload.message, health_paths=health_paths)
+
+
+def access_of_record(
+    fields: Mapping[str, Any], level: str | None, message: str, *, health_paths: Sequence[str] = ()
+) -> Access | None:
+    """The answered request in a structured record: by its fields, else by its message (a logger around an access log)."""
+    found = access_of_fields(fields, level, message, health_paths=health_paths)
+    if found is None and message:
+        line = read_line(message.strip())
         found = _access(line, health_paths) if line is not None else None
     return found
 
@@ -197,24 +205,61 @@ def _scopes(fields: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
     yield fields
     for name in _CONTAINERS:
         inner = fields.get(name)
-        if isinstance(inner, Mapping):
+        if isinstance(inner, dict):
             yield inner
+
+
+@dataclass(frozen=True, slots=True)
+class _Plan:
+    """Where records of one shape may say what: of each list of keys those that such a record has."""
+
+    status: tuple[str, ...]
+    method: tuple[str, ...]
+    path: tuple[str, ...]
+    request_id: tuple[str, ...]
+    client: tuple[str, ...]
+    agent: tuple[str, ...]
+    timed: bool
+
+
+def _plan_of(scope: Mapping[str, Any]) -> _Plan:
+    return _plan(tuple(scope), tuple([(key, tuple(inner)) for key, inner in scope.items() if isinstance(inner, dict)]))
+
+
+@lru_cache(maxsize=2_048)
+def _plan(keys: tuple[str, ...], nested: tuple[tuple[str, tuple[str, ...]], ...]) -> _Plan:
+    known = {*keys, *(f"{outer}.{key}" for outer, inner in nested for key in inner)}
+
+    def present(wanted: tuple[str, ...]) -> tuple[str, ...]:
+        return tuple(path for path in wanted if path in known or ".".join(path.split(".")[:2]) in known)
+
+    return _Plan(
+        status=present(STATUS_KEYS),
+        method=present(METHOD_KEYS),
+        path=present(PATH_KEYS),
+        request_id=present(REQUEST_ID_KEYS),
+        client=present(CLIENT_KEYS),
+        agent=present(AGENT_KEYS),
+        timed=not _DURATIONS.isdisjoint(keys),
+    )
 
 
 def _in_scope(
     scope: Mapping[str, Any], record: Mapping[str, Any], level: str | None, message: str, health_paths: Sequence[str]
 ) -> Access | None:
-    method, target = _method_and_target(scope, record, message)
-    status, aborted = _status(scope)
+    plan = _plan_of(scope)
+    status, aborted = _status(scope, plan)
     if status is None and not aborted:
-        return _opening(scope, method, target, message, health_paths)
+        return _opening(scope, plan, message, health_paths)
+    method, target = _method_and_target(scope, plan, record, message)
+    whole = plan if scope is record else _plan_of(record)
     ends_by_id = ("res" in scope or "res.statusCode" in scope) and target is None
-    request_id = _first_text(scope, REQUEST_ID_KEYS) or (_first_text(record, REQUEST_ID_KEYS) if scope is not record else None)
-    timed = not _DURATIONS.isdisjoint(scope) or not _DURATIONS.isdisjoint(record)
+    request_id = _first_text(scope, plan.request_id) or _first_text(record, whole.request_id)
+    timed = plan.timed or whole.timed
     named = target is not None or (method is not None and level is None)
     if not named and not (ends_by_id and request_id) and not (timed and scope is record and _is_own_end(record, message)):
         return None
-    if _is_outbound(record, target, message):
+    if _is_outbound(record, whole, target, message):
         return None
     line = Line(
         method=method,
@@ -222,17 +267,19 @@ def _in_scope(
         status=status,
         aborted=aborted,
         request_id=request_id,
-        client=_first_text(scope, CLIENT_KEYS) or _first_text(record, CLIENT_KEYS),
-        agent=_agent(scope),
+        client=_first_text(scope, plan.client) or _first_text(record, whole.client),
+        agent=_agent(scope, plan),
     )
     weak = not ends_by_id and (not named or (method is None and not timed))
     return _access(line, health_paths, framework=weak or (not timed and _is_error_log(record, level, message)))
 
 
-def _method_and_target(scope: Mapping[str, Any], record: Mapping[str, Any], message: str) -> tuple[str | None, str | None]:
-    raw = _first_text(scope, METHOD_KEYS)
+def _method_and_target(
+    scope: Mapping[str, Any], plan: _Plan, record: Mapping[str, Any], message: str
+) -> tuple[str | None, str | None]:
+    raw = _first_text(scope, plan.method)
     method = raw.upper() if raw is not None and raw.upper() in KNOWN_METHODS else None
-    target = next((value for key in PATH_KEYS if _is_target(value := field_of(scope, key))), None)
+    target = next((value for key in plan.path if _is_target(value := field_of(scope, key))), None)
     if method is not None and target is not None:
         return method, target
     both = _first_text(record, ("request", "routeKey", "http_request")) or message
@@ -246,9 +293,9 @@ def _is_target(value: Any) -> bool:
     return isinstance(value, str) and value.startswith(("/", "http://", "https://")) and len(value) <= 8_192
 
 
-def _status(scope: Mapping[str, Any]) -> tuple[int | None, bool]:
+def _status(scope: Mapping[str, Any], plan: _Plan) -> tuple[int | None, bool]:
     """The own status, and whether the record says that none was sent."""
-    for key in STATUS_KEYS:
+    for key in plan.status:
         value = field_of(scope, key)
         if value is None or isinstance(value, bool):
             continue
@@ -260,7 +307,7 @@ def _status(scope: Mapping[str, Any]) -> tuple[int | None, bool]:
     if scope.get("event") == "request_finished" and (number := _number(scope.get("code"))) is not None:
         return number, False  # django-structlog
     response = scope.get("res")
-    if "responseTime" in scope and isinstance(response, Mapping) and response.get("statusCode", 0) is None:
+    if "responseTime" in scope and isinstance(response, dict) and response.get("statusCode", 0) is None:
         return None, True  # pino-http: the client left before anything was sent
     return None, False
 
@@ -273,23 +320,20 @@ def _number(value: Any) -> int | None:
     return int(value) if isinstance(value, str) and value.isascii() and value.isdigit() and len(value) <= 3 else None
 
 
-def _opening(
-    scope: Mapping[str, Any], method: str | None, target: str | None, message: str, health_paths: Sequence[str]
-) -> Access | None:
-    if method is None or target is None or _OPENING_WORDS.match(message) is None:
+def _opening(scope: Mapping[str, Any], plan: _Plan, message: str, health_paths: Sequence[str]) -> Access | None:
+    if _OPENING_WORDS.match(message) is None:
         return None
-    request_id = _first_text(scope, REQUEST_ID_KEYS)
-    if request_id is None:
+    method, target = _method_and_target(scope, plan, scope, message)
+    request_id = _first_text(scope, plan.request_id)
+    if method is None or target is None or request_id is None:
         return None
-    client = _first_text(scope, CLIENT_KEYS)
-    return _access(
-        Line(method=method, target=target, status=None, request_id=request_id, client=client, agent=_agent(scope), opening=True),
-        health_paths,
-    )
+    client, agent = _first_text(scope, plan.client), _agent(scope, plan)
+    line = Line(method=method, target=target, status=None, request_id=request_id, client=client, agent=agent, opening=True)
+    return _access(line, health_paths)
 
 
-def _agent(scope: Mapping[str, Any]) -> str:
-    value = next((value for key in AGENT_KEYS if (value := field_of(scope, key)) is not None), "")
+def _agent(scope: Mapping[str, Any], plan: _Plan) -> str:
+    value = next((value for key in plan.agent if (value := field_of(scope, key)) is not None), "")
     return " ".join(map(str, value)) if isinstance(value, list) else str(value)
 
 
@@ -306,7 +350,7 @@ def _is_own_end(record: Mapping[str, Any], message: str) -> bool:
     return "status" in record and "step" not in record and "host" not in record and _OUTBOUND_WORDS.search(message) is None
 
 
-def _is_outbound(record: Mapping[str, Any], target: str | None, message: str) -> bool:
+def _is_outbound(record: Mapping[str, Any], plan: _Plan, target: str | None, message: str) -> bool:
     """A record about a request that this service made, not one it answered."""
     if _OUTBOUND_WORDS.search(message[:300]) is not None or "config" in record:
         return True
@@ -316,8 +360,8 @@ def _is_outbound(record: Mapping[str, Any], target: str | None, message: str) ->
     if target is None or not target.startswith("http"):
         return False
     return (
-        _first_text(record, CLIENT_KEYS) is None
-        and not _agent(record)
+        _first_text(record, plan.client) is None
+        and not _agent(record, plan)
         and "httpRequest" not in record
         and "Protocol" not in record
     )
@@ -341,10 +385,16 @@ def _caddy_console(text: str) -> Line | None:
         return None
     if not isinstance(data, dict):
         return None
-    status, aborted = _status(data)
-    method, target = _method_and_target(data, data, "")
+    plan = _plan_of(data)
+    status, aborted = _status(data, plan)
+    method, target = _method_and_target(data, plan, data, "")
     if target is None or (status is None and not aborted):
         return None
     return Line(
-        method=method, target=target, status=status, aborted=aborted, client=_first_text(data, CLIENT_KEYS), agent=_agent(data)
+        method=method,
+        target=target,
+        status=status,
+        aborted=aborted,
+        client=_first_text(data, plan.client),
+        agent=_agent(data, plan),
     )

@@ -23,7 +23,7 @@ from dataclasses import dataclass, field, replace
 from itertools import chain
 from typing import TYPE_CHECKING, Any
 
-from parsers.access import access_of_fields, parse_access
+from parsers.access import access_of_record, parse_access
 from parsers.batch import TARGET_BYTES, Batch
 from parsers.classify import ERROR_LIKE, Said, access_fact, fact_of, say
 from parsers.formats import Payload, decode, structured
@@ -332,9 +332,7 @@ class _Walk:
         record = structured(text) if self.plan.escaped is not None and self.plan.escaped[number] else None
         if record is not None:
             fields, level, message = record
-            access = access_of_fields(fields, level, message, health_paths=health_paths)
-            if access is None and message:
-                access = parse_access(Payload(text=message.strip()), health_paths=health_paths)
+            access = access_of_record(fields, level, message, health_paths=health_paths)
         else:
             payload = decode(text)
             unknown = self.bulk._unknown  # noqa: SLF001

@@ -13,6 +13,7 @@ import json
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
 from typing import Any
 
 import msgspec
@@ -302,18 +303,26 @@ def leaves(value: Any, path: str = "", depth: int = 0) -> Iterator[tuple[str, An
 
 
 def field_of(data: Mapping[str, Any] | None, *paths: str) -> Any:
-    """The first of some dotted paths that is there; a key may itself hold dots."""
+    """The first of some dotted paths that is there; a key may itself hold dots; null is not there."""
+    if not data:
+        return None
     for path in paths:
-        value: Any = data
-        if isinstance(value, Mapping) and value.get(path) is not None:
-            return value[path]
-        if "." not in path:
-            continue
-        for key in path.split("."):
-            value = value.get(key) if isinstance(value, Mapping) else None
+        value = data.get(path)
         if value is not None:
             return value
+        if "." in path:
+            first, *rest = _keys(path)
+            value = data.get(first)
+            for key in rest:
+                value = value.get(key) if isinstance(value, dict) else None
+            if value is not None:
+                return value
     return None
+
+
+@lru_cache(maxsize=1_024)
+def _keys(path: str) -> tuple[str, ...]:
+    return tuple(path.split("."))
 
 
 _LOGFMT_SIGN = re.compile(r"(?:^|[ \t,{])(?:level|lvl|msg|message|method|status|status_code|http_status|httpStatus|at)=[\"\w]")
