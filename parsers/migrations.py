@@ -390,7 +390,7 @@ def _lines_are_missing(run: _Run, pack: Pack | None) -> bool:
         and not run.applied_count
         and not any(m.kind is MarkKind.APPLIED and not m.migrations for m in run.marks)
     )
-    unfinished = pack.success == "printed" and bool(run.applied) and any(name not in run.applied for name in run.applying)
+    unfinished = bool(run.applied) and any(name not in run.applied for name in run.applying)  # of a silent tool too: it does say it
     return headless or unfinished or (one_by_one and not run.witnessed)
 
 

@@ -11,7 +11,7 @@ import re
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from functools import cached_property
+from functools import cache, cached_property
 
 from parsers.access import parse_access
 from parsers.classify import ERROR_LIKE, classify_record, reads_like_error
@@ -102,7 +102,7 @@ class Openers:
     """The packs' patterns of lines that begin a record; each is tried only where one of its literals stands."""
 
     def __init__(self, texts: Iterable[str]) -> None:
-        self._some = [(required_literals(text), re.compile(text)) for text in dict.fromkeys(texts)]
+        self._some = [_opener(text) for text in dict.fromkeys(texts)]
 
     def take(self, text: str) -> bool:
         lowered = text.lower()
@@ -111,6 +111,12 @@ class Openers:
             for literals, pattern in self._some
             if not literals or any(literal in lowered for literal in literals)
         )
+
+
+@cache
+def _opener(text: str) -> tuple[tuple[str, ...], re.Pattern[str]]:
+    """The literals of a pattern and the pattern, worked out once a process, not once a reading."""
+    return required_literals(text), re.compile(text)
 
 
 class StreamReader:
