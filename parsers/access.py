@@ -252,6 +252,9 @@ def _in_scope(
     if status is None and not aborted:
         return _opening(scope, plan, message, health_paths)
     method, target = _method_and_target(scope, plan, record, message)
+    span = record.get("span")
+    if target is None and scope is not record and isinstance(span, dict):  # Rust's tracing: the request is the span's
+        method, target = _method_and_target(span, _plan_of(span), span, "")
     whole = plan if scope is record else _plan_of(record)
     ends_by_id = ("res" in scope or "res.statusCode" in scope) and target is None
     request_id = _first_text(scope, plan.request_id) or _first_text(record, whole.request_id)

@@ -221,6 +221,12 @@ LAYOUTS: tuple[Layout, ...] = (
     ),
     # 172.17.0.1 POST /api/v1/login took 8ms and returned 401 65 bytes
     _layout("play", " took ", rf"{_METHOD} {_TARGET} took \d{{1,10}} ?ms and returned {_STATUS}\b"),
+    # HTTP POST /x responded 400 in 12.3456 ms;  HTTP "POST" "/x" responded 400 in …   (Serilog's request logging)
+    _layout(
+        "serilog",
+        " responded ",
+        rf'\bHTTP "?{_METHOD}"? "?(?P<target>/[^\s"]{{0,8192}})"? responded {_STATUS} in [\d.,]{{1,20}} ?ms',
+    ),
     # Request finished HTTP/1.1 POST http://host/x application/json 62 - 400 - application/problem+json 12.3ms
     _layout(
         "aspnet",

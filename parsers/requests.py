@@ -22,6 +22,7 @@ AFTER_MS = 10_000  # ... or after it: aborted, streamed or timed out requests
 SWAP_MS = 10  # two pipes: a line may stand this far from its place
 AFTER_QUICK_MS = 100  # ... or at once after any: two pipes, two loggers
 MERGE_MS = 1_000  # lines of one request without a key follow each other this closely
+MAX_FIELDS = 50
 ANSWER_RULE = "http.answer"  # a refusal without a printed cause
 _CAUSES = frozenset((Category.VALIDATION, Category.DATABASE, Category.CONNECTION, Category.MIGRATION, Category.STARTUP))
 _REQUEST_CAUSES = (Category.VALIDATION, Category.DATABASE, Category.CONNECTION)
@@ -289,7 +290,16 @@ def _one_request(older: _Group, newer: _Group) -> bool:
         if older.path != newer.path or older.method not in (None, newer.method) or older.request_id or newer.request_id:
             return False
         return not _rules(older) & _rules(newer) and _same_said(older, newer)  # one logger line twice: two requests
-    return _same_said(older, newer)
+    return _same_said(older, newer) or _next_field(older, newer)
+
+
+def _next_field(older: _Group, newer: _Group) -> bool:
+    """One line a field, at once and by one rule: a validator that prints every field it refused, each with a code of its own."""
+    a, b = older.cause, newer.cause
+    if a is None or b is None or a.rule_id != b.rule_id or a.category is not Category.VALIDATION:
+        return False
+    at_once = newer.first_ms - older.last_ms <= SWAP_MS
+    return at_once and not older.keyed and not newer.keyed and bool(a.fields and b.fields) and a.fields != b.fields
 
 
 def _rules(group: _Group) -> set[str]:
@@ -435,7 +445,7 @@ def _finding(
         method=method,
         route=route,
         path=path,
-        fields=(cause.fields if cause is not None else ()) or extra.fields,
+        fields=_refused_fields(group, cause) or extra.fields,
         title=title,
         evidence=_evidence(ordered),
         fingerprint=fingerprint(
@@ -499,6 +509,15 @@ def _said_by_others(group: _Group | None, cause: Match | None) -> _Extra:
         fields=next((m.fields for m in others if m.fields), ()),
         table=next((m.table for m in others if m.table), None),
     )
+
+
+def _refused_fields(group: _Group | None, cause: Match | None) -> tuple[str, ...]:
+    """The cause's fields, and those that the same rule read in further lines of the request: one line a field."""
+    if cause is None or not cause.fields:
+        return ()
+    matches = group.matches if group is not None else ()
+    again = [m.fields for m in matches if m is not cause and m.rule_id == cause.rule_id]
+    return tuple(dict.fromkeys([*cause.fields, *(name for names in again for name in names)]))[:MAX_FIELDS]
 
 
 def _title(method: str | None, route: str | None, status: int | None, cause: Match | None, aborted: bool) -> str:

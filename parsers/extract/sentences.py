@@ -58,6 +58,7 @@ def ajv_text(text: str) -> Extracted:
     return Extracted(fields=distinct(found))
 
 
+_JOI_CHILD = re.compile(r"\bchild \\?\"([^\"\\\n]{1,120})\\?\" fails because \[")
 _QUOTED_SUBJECT = re.compile(
     r"(?:^|[\s\[(:.,])\\?\"([^\"\\\n]{1,120})\\?\" (?:is|must|length|with|contains|has|does|failed|cannot|can't|should|missing|size)\b",
     re.MULTILINE,
@@ -66,8 +67,25 @@ _QUOTED_SUBJECT = re.compile(
 
 @text_extractor
 def quoted_subjects(text: str) -> Extracted:
-    """Joi's sentences: `"a.b" is required. "n" must be greater than or equal to 3`."""
-    return Extracted(fields=distinct(dotted(hit[1]) for hit in every(_QUOTED_SUBJECT, text)))
+    """Joi's sentences: `"a.b" is required. "n" must be greater than or equal to 3`; before 16 inside `child "a" fails because [`."""
+    nested = _nested_subjects(text)
+    return Extracted(fields=distinct(nested or (dotted(hit[1]) for hit in every(_QUOTED_SUBJECT, text))))
+
+
+def _nested_subjects(text: str) -> list[str]:
+    """`child "a" fails because [child "b" fails because ["b" is required]]` -> `a.b`; [] without such a chain."""
+    children = every(_JOI_CHILD, text)
+    found: list[str] = []
+    open_at: list[tuple[str, int]] = []  # the chain we are in: name, where its bracket opened
+    for child in children:
+        while open_at and text.count("[", open_at[-1][1], child.start()) < text.count("]", open_at[-1][1], child.start()):
+            open_at.pop()
+        path = ".".join([name for name, _ in open_at] + [child[1]])
+        if open_at and found and found[-1] == ".".join(name for name, _ in open_at):
+            found.pop()
+        found.append(dotted(path))
+        open_at.append((child[1], child.end()))
+    return found
 
 
 _MESSAGE_KEYS = ("message", "msg", "reason", "detail", "error", "description", "error_description", "title")

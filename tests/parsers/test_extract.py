@@ -140,3 +140,20 @@ def test_no_record_makes_an_extractor_raise(text: str, data: dict[str, Any] | No
         found = extract(text, data)
         assert len(found.fields) == len(set(found.fields)) <= MAX_FIELDS
         assert all(isinstance(field, str) and field for field in found.fields)
+
+
+@pytest.mark.parametrize(
+    ("text", "fields"),
+    [
+        ('child "person" fails because [child "name" fails because ["name" is required]]', ("person.name",)),
+        (
+            'child "a" fails because [child "b" fails because ["b" is required], child "c" fails because ["c" must be a string]]',
+            ("a.b", "a.c"),
+        ),
+        ('child "a" fails because ["a" is required]. child "b" fails because ["b" is required]', ("a", "b")),
+        ('"a.b" is required. "n" must be a number', ("a.b", "n")),
+    ],
+)
+def test_the_older_sentences_of_joi_nest_their_paths(text: str, fields: tuple[str, ...]) -> None:
+    """Before Joi 16 a path is a chain of children; only the innermost names are refused."""
+    assert EXTRACTORS["quoted_subjects"](text, None).fields == fields

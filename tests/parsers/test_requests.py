@@ -136,3 +136,15 @@ def test_query_strings_are_never_kept() -> None:
 
     assert [c.route for c in reading.request_counts] == ["/api/clients"]
     assert "123-45-6789" not in repr(reading.findings)
+
+
+def test_one_line_a_field_is_one_refusal_with_all_fields() -> None:
+    """Validators that print a line for each field: one finding that names them all."""
+    (finding,) = failures(
+        at(0, "Key: 'Order.Email' Error:Field validation for 'Email' failed on the 'email' tag"),
+        at(0, "Key: 'Order.Items[0].Qty' Error:Field validation for 'Qty' failed on the 'gt' tag"),
+        at(0, "Key: 'Order.Note' Error:Field validation for 'Note' failed on the 'required' tag"),
+        at(5, access("POST", "/api/orders", 400)),
+    )
+
+    assert finding.fields == ("Email", "Items.0.Qty", "Note")
