@@ -18,7 +18,7 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import chain
 from typing import TYPE_CHECKING, Any
@@ -45,11 +45,18 @@ from parsers.requests import count_key
 from parsers.rules import Rule, RuleSet, load_packs
 
 if TYPE_CHECKING:
+    from parsers.columns import Answer
     from parsers.scan import Cache, Scanner
 
 ANY_RULE, ANY_PATTERN, FIRST_OPENER = -1, -2, -11  # parsers/scan.py's, which is imported for big inputs only
 MAX_REMEMBERED, MAX_REMEMBERED_EVENTS = 4_096, 100
 NOT_KNOWN = object()
+_LEVELS_LOOKED_AT = (None, "error", "fatal")  # of a JSON record without a needle of any rule
+# What access lines of requests' beginnings hold (parsers/access.py); `<` as Go's JSON writes it, too.
+_OPENING_WORDS = (
+    b"incoming request", b"request started", b"request received", b"request begin", b"request_started", b"started request",
+    b"<-- ", b"003c-- ",
+)  # fmt: skip
 SMALL_BYTES = 8 << 20  # up to here the reference reader is as quick as the fast path's start (compiling its scan)
 
 
@@ -123,6 +130,8 @@ class BulkReader:
         self._payloads: dict[str, Payload] = {}
         self._opens: dict[str, bool] = {}
         self._said: dict[tuple[str | None, ...], Any] = {}
+        self._records: dict[str, Answer] = {}  # JSON records by class
+        self._opened = False  # requests are logged when they begin, too
 
     # ---- in ----
 
@@ -132,7 +141,7 @@ class BulkReader:
 
         if not len(batch):
             return
-        plan = _plan(self._scanner_for(batch), batch, self.reader.health_paths)
+        plan = self._plan(batch)
         streams = np.asarray(batch.streams)
         order = np.argsort(streams, kind="stable")
         bounds = np.flatnonzero(np.diff(streams[order])) + 1
@@ -145,6 +154,65 @@ class BulkReader:
         if self._unknown is None and self._scanner.unknown_when_escaped:
             self._unknown = re.compile("|".join(f"(?:{text})" for text in self._scanner.unknown_when_escaped))
         return self._scanner
+
+    def _plan(self, batch: Batch) -> _Plan:
+        """What is to be done with each event; sure access lines are counted already."""
+        import numpy as np
+
+        from parsers.columns import count_access, count_records
+
+        marks = self._scanner_for(batch).mark(batch)
+        kinds = np.zeros(len(batch), dtype=np.uint8)
+        untrusted = [number for number, rules in marks.rules.items() if ANY_RULE in rules]
+        plain = np.ones(len(batch), dtype=np.bool_) if marks.escaped is None else ~marks.escaped
+        plain[untrusted] = False
+        counted = count_access(batch, plain, self.reader.health_paths)
+        kinds[counted.maybe] = LIGHT
+        if marks.escaped is not None:
+            kinds[marks.escaped] = LIGHT
+            kinds[list(marks.rules)] = HEAVY
+            if self._may_class(batch):
+                marked = np.zeros(len(batch), dtype=np.bool_)
+                marked[[number for number, rules in marks.rules.items() if max(rules) < ANY_RULE]] = True
+                records = marks.escaped & ((kinds == LIGHT) | marked)
+                more = count_records(batch, records, marked, self._records, self._record_answer(batch, marked))
+                kinds[records & ~more.maybe] = QUIET
+                counted = counted + more
+        else:
+            kinds[list(marks.rules)] = HEAVY
+        kinds[counted.sure] = SURE
+        return _Plan(kinds=kinds, sure=counted.sure, rules=marks.rules, escaped=marks.escaped, counts=counted.counts)
+
+    def _may_class(self, batch: Batch) -> bool:
+        """Whether JSON records may be read by class. Not where a probe's own path may look like an id."""
+        if not self._opened:
+            lowered = batch.data.lower()
+            self._opened = any(words in lowered for words in _OPENING_WORDS)
+            if self._opened:
+                self._records.clear()
+        if len(self._records) > MAX_REMEMBERED:
+            self._records.clear()
+        return not any(char.isdigit() for path in self.reader.health_paths for char in path)
+
+    def _record_answer(self, batch: Batch, marked: Any) -> Callable[[int], Answer]:
+        """`marked`: the scan found no rule's needle in the event, but what asks for a look at its level."""
+
+        def answer(number: int) -> Answer:
+            record = structured(batch.text(number))
+            if record is None:
+                return True
+            access = access_of_record(*record, health_paths=self.reader.health_paths)
+            if access is None:
+                return bool(marked[number]) and record[1] in _LEVELS_LOOKED_AT
+            # An answer may close an opening, which only the reading in order can tell.
+            if not _is_counted(access) or (self._opened and access.request_id):
+                return True
+            assert access.method is not None
+            assert access.route is not None
+            assert access.status is not None
+            return access.method, access.route, access.status, access.health_check
+
+        return answer
 
     def _feed_stream(self, batch: Batch, plan: _Plan, numbers: Any) -> None:
         key = batch.keys[int(batch.streams[int(numbers[0])])]
@@ -214,30 +282,24 @@ class _Plan:
     counts: dict[int, dict[tuple[int, str, str, int, bool, bool], int]]
 
 
+def _is_counted(access: Access) -> bool:
+    """An answered request that nobody asks more of than how many there were."""
+    return (
+        not access.framework
+        and (access.status or 0) < 400
+        and not access.aborted
+        and not access.opening
+        and access.method is not None
+        and access.path is not None
+        and access.status is not None
+    )
+
+
 def _remember(known: dict[Any, Any], key: Any, value: Any) -> None:
     """Forgets everything when there is too much of it: what comes often is soon known again."""
     if len(known) >= MAX_REMEMBERED:
         known.clear()
     known[key] = value
-
-
-def _plan(scanner: Scanner, batch: Batch, health_paths: Sequence[str]) -> _Plan:
-    import numpy as np
-
-    from parsers.columns import count_access
-
-    marks = scanner.mark(batch)
-    kinds = np.zeros(len(batch), dtype=np.uint8)
-    untrusted = [number for number, rules in marks.rules.items() if ANY_RULE in rules]
-    plain = np.ones(len(batch), dtype=np.bool_) if marks.escaped is None else ~marks.escaped
-    plain[untrusted] = False
-    counted = count_access(batch, plain, health_paths)
-    if marks.escaped is not None:
-        kinds[marks.escaped] = LIGHT
-    kinds[counted.maybe] = LIGHT
-    kinds[list(marks.rules)] = HEAVY
-    kinds[counted.sure] = SURE
-    return _Plan(kinds=kinds, sure=counted.sure, rules=marks.rules, escaped=marks.escaped, counts=counted.counts)
 
 
 class _Walk:
@@ -296,7 +358,7 @@ class _Walk:
         if self.plan.escaped is None or not self.plan.escaped[number] or max(self.plan.rules[number]) >= ANY_RULE:
             return True
         record = structured(self.batch.text(number))
-        return record is None or record[1] in (None, "error", "fatal")
+        return record is None or record[1] in _LEVELS_LOOKED_AT
 
     def heavy(self, at: int) -> None:
         event, payload = self.opened(at)
@@ -348,15 +410,7 @@ class _Walk:
     def access(self, at: int, access: Access) -> None:
         """As StreamReader does with the fact of such a record, without making a record of what is only counted."""
         worker = self.worker
-        if (
-            not access.framework
-            and (access.status or 0) < 400
-            and not access.aborted
-            and not access.opening
-            and access.method is not None
-            and access.path is not None
-            and access.status is not None
-        ):
+        if _is_counted(access):
             worker.access_lines += 1
             if access.request_id and worker.openings:
                 worker.openings.pop(self.bulk.reader.redactor.request_id(access.request_id) or "", None)

@@ -292,6 +292,13 @@ def fact_of(record: Record, said: Said, redactor: Redactor) -> Fact:
     return _fact(record, redactor, matches=said.matches, unexplained=said.unexplained, evidence_at=said.deciding)
 
 
+def said_nothing(record: Record, redactor: Redactor) -> Fact:
+    """The fact of a plain record, which only a transcript asks for."""
+    first = record.events[0]
+    evidence = LaterEvidence(first, 0, _Redacted(record, 1, redactor))
+    return Fact(timestamp_ms=first.timestamp_ms, seq=record.seq, last_ms=record.events[-1].timestamp_ms, evidence=(evidence,))
+
+
 def access_fact(record: Record, access: Access, rules: RuleSet, redactor: Redactor) -> Fact:
     """The fact of an access line; a refused one in JSON may carry its cause."""
     access = redacted_access(access, redactor)

@@ -1,16 +1,19 @@
-"""Access lines counted in columns: the two layouts that most servers print, by Polars, millions of lines a second.
+"""Access lines counted in columns: the two layouts that most servers print, and JSON records, by Polars.
 
     203.0.113.7 - - [18/Nov/2025:15:03:31 +0000] "POST /x HTTP/1.1" 201 383 "-" "Mozilla/5.0"    combined, common
     INFO:     127.0.0.1:55394 - "GET /x HTTP/1.1" 200 OK                                         uvicorn
 
 Only lines that leave no doubt are counted here, and only answered ones below 400: what is refused, aborted or unusual is
-read line by line like anywhere else. tests/parsers/test_columns.py holds both ways to the same counts.
+read line by line like anywhere else. tests/parsers/test_bulk.py holds both ways to the same counts.
+
+JSON records are put into classes: lines that are equal but for values that no reading of a request looks at (times, ids,
+durations, queries). The one reader of records (parsers/access.py) then reads the first of each class for all of it.
 """
 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -39,6 +42,15 @@ class Counted:
     counts: dict[int, dict[CountKey, int]]
     sure: Flags
     maybe: Flags
+
+    def __add__(self, other: Counted) -> Counted:
+        """Both, of the same batch and of other events of it."""
+        counts: dict[int, dict[CountKey, int]] = {stream: dict(cells) for stream, cells in self.counts.items()}
+        for stream, cells in other.counts.items():
+            own = counts.setdefault(stream, {})
+            for key, count in cells.items():
+                own[key] = own.get(key, 0) + count
+        return Counted(counts=counts, sure=self.sure | other.sure, maybe=self.maybe | other.maybe)
 
 
 def count_access(batch: Batch, plain: Flags | None, health_paths: Sequence[str] = ()) -> Counted:
@@ -139,3 +151,84 @@ def _grouped(rows: pl.DataFrame, health_paths: tuple[str, ...]) -> dict[int, dic
 @lru_cache(maxsize=65_536)
 def _route(method: str, path: str, health_paths: tuple[str, ...]) -> tuple[str, bool]:
     return route_of(path), is_health_check(method, path, "", health_paths)
+
+
+# ---- JSON records ----
+
+MAX_RECORD_BYTES = 8_000  # a request target may be 8,192 characters long: what is cut off here must not change that
+
+_KEY = r"[A-Za-z0-9_.@-]*"
+_VOLATILE = (
+    rf"{_KEY}(?:[iI][dD]|ID|[tT]ime(?:stamp)?|[mM]s|_s|[dD]uration|[lL]atency|[eE]lapsed|[tT]ook|[bB]ytes|[lL]ength|[sS]ize|[cC]ount|[pP]ort)"
+    r"|ts|date|datetime|asctime|thread|process|hostname|ip|remoteAddress|remote_ip|clientIp|client_ip|remote_addr|remoteAddr"
+)
+_COLON = "[ ]?:[ ]?"
+_UUID = "[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"
+# Of a JSON line: numbers and texts of keys whose presence may matter and whose value does not, and the queries of targets.
+_VALUES = (
+    rf'(?P<number>"(?:{_VOLATILE})"{_COLON})-?(?:0|[1-9][0-9]{{0,17}})(?:\.[0-9]{{1,17}})?'
+    rf'|(?P<text>"(?:{_VOLATILE})"{_COLON}")[^"\\\x00-\x1f]+'
+    rf'|(?P<target>"(?:{_KEY}[pP]ath|{_KEY}[uU]r[il]|target)"{_COLON}"/[^"?\\\x00-\x1f]*\?)[^"\\\x00-\x1f]*'
+)
+_IDS = (
+    rf'(?P<before>/)(?:[0-9]{{1,18}}|{_UUID})(?P<after>[/"? ])'
+    rf'|(?P<quote>"{_COLON}"){_UUID}(?P<end>")'
+    r"|[0-9]{1,12}(?:\.[0-9]{1,12})?(?P<unit> ?ms)(?: - [0-9]{1,12})?"
+)
+
+
+def record_classes(batch: Batch, wanted: Flags, marked: Flags) -> tuple[list[str], NDArray[np.int64], NDArray[np.int64]]:
+    """JSON records by class: of each class its text with the volatile values off; numbers of the events; the class of each."""
+    rows = np.arange(len(batch), dtype=np.int64)
+    lines = pl.DataFrame({"row": rows, "line": _lines(batch), "mark": marked}).filter(pl.Series(wanted))
+    line = pl.col("line").str.strip_suffix("\n")
+    short = line.str.starts_with("{") & (line.str.len_bytes() < MAX_RECORD_BYTES)
+    shape = line.str.replace_all(_VALUES, "${number}${text}${target}*").str.replace_all(
+        _IDS, "${before}${quote}*${after}${end}${unit}"
+    )
+    mark = pl.when(pl.col("mark")).then(pl.lit("marked")).otherwise(pl.lit(""))
+    shapes = lines.filter(short).select("row", pl.concat_str(mark, shape).alias("shape"))
+    groups = shapes.group_by("shape").agg(pl.col("row"), pl.len())
+    classes = np.repeat(np.arange(len(groups)), groups["len"].to_numpy())
+    return groups["shape"].to_list(), groups["row"].explode().to_numpy(), classes
+
+
+Answer = tuple[str, str, int, bool] | bool  # method, route, status, health check; False: no request; True: to be looked at
+
+
+def count_records(
+    batch: Batch, wanted: Flags, marked: Flags, known: dict[str, Answer], answer: Callable[[int], Answer]
+) -> Counted:
+    """Counts the sure access lines among JSON records. `answer`: what the reader of records says of one event.
+
+    `marked`: the events whose answer may be another because the scan found something in them.
+    `known`: answers by class, kept by the caller from batch to batch. `maybe`: the events to be looked at one by one.
+    """
+    texts, rows, classes = record_classes(batch, wanted, marked)
+    sure, maybe = np.zeros(len(batch), dtype=np.bool_), wanted.copy()
+    counts: dict[int, dict[CountKey, int]] = defaultdict(dict)
+    if not len(rows):
+        return Counted(counts=counts, sure=sure, maybe=maybe)
+    _, firsts = np.unique(classes, return_index=True)
+    answers: list[Answer] = []
+    for text, first in zip(texts, rows[firsts].tolist(), strict=True):
+        found = known.get(text)
+        if found is None:
+            found = known[text] = answer(first)
+        answers.append(found)
+    counted = np.array([isinstance(found, tuple) for found in answers])[classes]
+    maybe[rows] = np.array([found is True for found in answers])[classes]
+    sure[rows] = counted
+    times = np.asarray(batch.timestamps_ms, dtype=np.int64)[rows[counted]]
+    cells = pl.DataFrame(
+        {
+            "stream": np.asarray(batch.streams, dtype=np.int64)[rows[counted]],
+            "minute": times - times % 60_000,
+            "class": classes[counted],
+        }
+    )
+    for stream, minute, number, count in cells.group_by(["stream", "minute", "class"]).len().iter_rows():
+        method, route, status, health = answers[number]
+        key = (minute, method, route, status, False, health)
+        counts[stream][key] = counts[stream].get(key, 0) + count
+    return Counted(counts=counts, sure=sure, maybe=maybe)

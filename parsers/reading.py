@@ -14,7 +14,7 @@ from dataclasses import dataclass, field, replace
 from functools import cache, cached_property
 
 from parsers.access import parse_access
-from parsers.classify import ERROR_LIKE, classify_record, reads_like_error
+from parsers.classify import ERROR_LIKE, classify_record, reads_like_error, said_nothing
 from parsers.formats import Payload, decode
 from parsers.lifecycle import fold_lifecycle, is_lifecycle
 from parsers.masks import Redactor
@@ -23,7 +23,6 @@ from parsers.model import (
     Access,
     Coverage,
     Event,
-    Evidence,
     Fact,
     Finding,
     MigrationRun,
@@ -152,12 +151,7 @@ class StreamReader:
         if self.chatter_left <= 0:
             return
         self.chatter_left -= 1
-        event = record.events[0]
-        text = self.reader.redactor.text(record.raw_texts[0])[:500]
-        evidence = Evidence(timestamp_ms=event.timestamp_ms, text=text, event_id=event.event_id, file=event.file, line=event.line)
-        self.facts.append(
-            Fact(timestamp_ms=event.timestamp_ms, seq=record.seq, last_ms=record.events[-1].timestamp_ms, evidence=(evidence,))
-        )
+        self.facts.append(said_nothing(record, self.reader.redactor))
 
     def _access(self, fact: Fact, access: Access) -> None:
         if access.opening:

@@ -6,6 +6,7 @@ import json
 import random
 import subprocess
 import sys
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -157,6 +158,65 @@ def test_made_up_logs_read_the_same(seed, count, batch_bytes):
     events = made_up(seed, count)
 
     assert_same(events, fast(events, batch_bytes=batch_bytes))
+
+
+def record(rng: random.Random, logger: int) -> str:
+    """A JSON line of one of many loggers, answered, outbound, informing or broken; no beginnings of requests."""
+    shape = random.Random(logger)  # what is the same in all lines of a logger: keys, their order, separators
+    number, status = rng.randrange(1_000), rng.choice((200, 200, 204, 404))
+    uuid = f"{rng.getrandbits(32):08x}-ab12-4c3d-8e9f-{rng.getrandbits(48):012x}"
+    path = rng.choice(("/api/notes", f"/api/notes/{number}", f"/api/notes/{uuid}/lines/{number}", "/health"))
+    path += rng.choice(("", f"?page={number}", f"?q={number} Bad Request"))
+    level = shape.choice((30, "info", "warn", None)) if rng.random() < 0.95 else shape.choice((50, "error"))
+    method = shape.choice(("GET", "POST", "get", "FETCH"))
+    ids = shape.choice(({}, {"requestId": uuid}, {"reqId": number}, {"id": ""}, {"trace_id": f"t{number}"}))
+    times = shape.choice(({"time": 1_763_478_000_000 + number}, {"timestamp": f"2025-11-18T15:00:0{number % 10}Z"}, {}))
+    some = shape.choice((
+        {
+            "req": {"id": number, "method": method, "url": path, "remoteAddress": "10.0.0.9"},
+            "res": {"statusCode": status},
+            "responseTime": number,
+            "msg": "request completed",
+        },
+        {"method": method, "path": path, "status_code": status, "duration_ms": number / 7, "event": "http_request"},
+        {"method": method, "url": path, "status": str(status), "message": f"{method} {path} {status} {number}ms"},
+        {"message": f'203.0.113.7 - - [18/Nov/2025:15:03:31 +0000] "GET {path} HTTP/1.1" {status} {number} "-" "ELB-HealthChecker/2.0"'},
+        {"msg": f"GET {path} {status} {number}.4 ms - {number}"},
+        {"msg": "outgoing request", "method": method, "url": f"https://api.example.com{path}", "status": status},
+        {"msg": f"saved {number} in {number} ms", "status": rng.choice(("SENT", 200)), "noteId": uuid, "count": number},
+        {"msg": "query: could not read", "elapsedMs": number, "errors": [uuid, "x"]},
+        {"message": "done", "context": {"method": method, "path": path, "statusCode": status, "port": number}},
+        {"log": f"GET {path} {status} 4.032 ms - 250", "stream": "stdout"},
+    ))  # fmt: skip
+    parts = [("level", level), *times.items(), *some.items(), *ids.items()]
+    shape.shuffle(parts)
+    text = json.dumps(dict(parts), separators=shape.choice(((",", ":"), (", ", ": "), None)))
+    return text if rng.random() < 0.97 else text[: rng.randrange(len(text))] + rng.choice(("", "}", '"}', " 007}", "\x01"))
+
+
+@cache
+def record_scanner() -> Scanner:
+    """Its needles are chosen for such lines: with others most of them would hold one and be read one by one."""
+    return scanner_for(RULES, "\n".join(record(random.Random(number), number) for number in range(300)).encode(), cache=CACHE)
+
+
+@settings(derandomize=True, deadline=None, max_examples=12, suppress_health_check=list(HealthCheck))
+@given(seed=st.integers(0, 1 << 30), opened=st.booleans())
+def test_json_records_read_by_class_read_the_same(seed, opened):
+    """Lines that differ in ids, times and durations are read once for all of them: with the answer that each would get."""
+    rng = random.Random(seed)
+    loggers = [rng.randrange(10_000) for _ in range(4)]
+    texts = [record(rng, rng.choice(loggers)) for _ in range(250)]
+    if opened:
+        beginning = '{"level":30,"reqId":%d,"req":{"method":"POST","url":"/x"},"msg":"incoming request"}'
+        texts[100:100] = [beginning % rng.randrange(1_000) for _ in range(30)]
+    streams = [StreamKey(log_stream=f"app/web/{number}") for number in range(2)]
+    events = [
+        Event(stream=rng.choice(streams), timestamp_ms=1_763_478_000_000 + 500 * number, text=text, event_id=f"{number:040d}")
+        for number, text in enumerate(texts)
+    ]
+
+    assert_same(events, fast(events, batch_bytes=rng.choice((2_000, 1 << 20)), scanner=record_scanner()))
 
 
 def test_without_hyperscan_the_answers_are_the_same():
