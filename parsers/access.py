@@ -16,9 +16,9 @@ from functools import lru_cache
 from typing import Any
 from urllib.parse import urlsplit
 
-from parsers.formats import Payload, field_of
+from parsers.formats import Payload, decode, field_of, strip_controls
 from parsers.layouts import KNOWN_METHODS, METHODS, Line, read_line
-from parsers.masks import route_template
+from parsers.masks import plain_path, route_template
 from parsers.model import Access
 
 STATUS_KEYS = (
@@ -130,8 +130,12 @@ def access_of_record(
     """The answered request in a structured record: by its fields, else by its message (a logger around an access log)."""
     found = access_of_fields(fields, level, message, health_paths=health_paths)
     if found is None and message:
-        line = read_line(message.strip())
-        found = _access(line, health_paths) if line is not None else None
+        said = strip_controls(message).strip()  # colours: morgan's `dev` handed to winston
+        line = read_line(said)
+        if line is not None:
+            return _access(line, health_paths)
+        if "status=" in said and (inner := decode(said)).fields is not None:  # lograge, slog inside of a JSON logger
+            return access_of_fields(inner.fields, level, inner.message, health_paths=health_paths)
     return found
 
 
@@ -169,7 +173,7 @@ def path_of(target: str) -> str:
             target = urlsplit(target).path or "/"
         except ValueError:
             target = "/"
-    return target.split("?", 1)[0].split("#", 1)[0]
+    return plain_path(target)
 
 
 def is_health_check(method: str | None, target: str | None, agent: str, health_paths: Iterable[str] = ()) -> bool:

@@ -93,8 +93,8 @@ _SECRET = re.compile(
 )
 _PERSON = re.compile(
     r"e?mail(?:address)?s?$|useremail|phone|mobile|^cell$|^fax|telephone|^tel$|ssn|socialsecurity|firstname|lastname|middlename|fullname|displayname"
-    r"|nickname|surname|givenname|familyname|^dob$|birth|street|^city$|zipcode|^zip$|postal|postcode|^address|address$|^notes?$|notes?$|comment|diagnos"
-    r"|symptom|medicat|prescri|allerg|insurance|policynumber|mrn|medicalrecord|^gender$|^sex$|^race$|ethnic|religio|marital|income|salary"
+    r"|nickname|surname|givenname|familyname|dob$|birth|street|^city$|zipcode|^zip$|postal|postcode|^address|address$|^notes?$|notes?$|comment|diagnos"
+    r"|symptom|medicat|prescri|allerg|insurance|(?:policy|group|member|subscriber|claim|chart|case)(?:number|no|num)$|mrn|medicalrecord|^gender$|^sex$|^race$|ethnic|religio|marital|income|salary"
     r"|cardnumber|^card$|^iban$|^cn$|^sn$|icd|cpt|accountnumber|routingnumber|licen[sc]enumber|passport|taxid|nationalid|subjective$|objective$|assessment$"
     r"|treatment|complaint|history$|narrative|^bio$|age$|signature|freetext"
 )

@@ -48,9 +48,18 @@ def is_id_segment(segment: str) -> bool:
     return digits >= 2 and _MIXED_SEGMENT.match(segment) is not None and (digits >= 4 or segment.lower() != segment)
 
 
+_MATRIX = re.compile(r";[\w.-]{1,60}=[^/]{0,2000}")
+
+
+def plain_path(target: str) -> str:
+    """A request's path alone: query, fragment and the parameters of `/x;name=value` off."""
+    path = target.split("?", 1)[0].split("#", 1)[0]
+    return _MATRIX.sub("", path) if ";" in path else path
+
+
 def route_template(path: str) -> str:
     """`/api/v1/clinical-notes/:id` for a path: query and fragment off; what names one thing (`is_id_segment`) is `:id`."""
-    path = path.split("?", 1)[0].split("#", 1)[0]
+    path = plain_path(path)
     segments = path.split("/")
     cut = ["…"] if len(segments) > MAX_ROUTE_SEGMENTS else []
     return "/".join([":id" if is_id_segment(part) else part[:80] for part in segments[:MAX_ROUTE_SEGMENTS]] + cut)

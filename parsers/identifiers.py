@@ -117,6 +117,10 @@ def _is_opaque(value: str) -> bool:
     return any(c.isdigit() or c.isupper() or c in "=+/" for c in value[1:])
 
 
+def _has_five_digits(value: str) -> bool:
+    return sum(map(str.isdigit, value)) >= 5
+
+
 def _has_digit_and_letter(value: str) -> bool:
     return any(c.isdigit() for c in value) and any(c.isalpha() for c in value)
 
@@ -141,9 +145,20 @@ MASKS: tuple[Mask, ...] = (
         outline=RUNS,
         shapes=(b"w" * 16,),
         pattern=re.compile(
-            r"(?<![A-Za-z0-9])(?:gh[pousr]_|github_pat_|xox[abeprs]-|(?:sk|rk|pk)_(?:live|test)_|sk-|SG\.|AIza|npm_|glpat-|hvs\.|whsec_"
-            r"|shpat_|dop_v1_|pypi-)(?=[\w.-]*\d)[\w.-]{16,}"
+            r"(?<![A-Za-z0-9])(?:(?:gh[pousr]_|github_pat_|xox[abeprs]-|(?:sk|rk|pk)_(?:live|test)_|AIza|glpat-|hvs\.|whsec_|shp(?:at|ss|ca|pa)_|dop_v1_"
+            r"|lin_api_|dckr_pat_|sk-(?:proj|ant|svcacct)-)[\w.-]{16,}|(?:sk-|SG\.|npm_|pypi-|hf_)(?=[\w.-]*\d)[\w.-]{16,})"
         ),
+    ),
+    Mask(
+        kind="secret",
+        needles=("hooks.slack.com/", "/api/webhooks/", "webhookb2/", "telegram.org/bot"),
+        pattern=re.compile(r"(?:hooks\.slack\.com/(?:services|workflows)/|/api/webhooks/|webhookb2/|telegram\.org/bot)(?P<value>[\w@:-]{5,80}(?:/[\w@-]{8,80}){0,3})"),
+    ),
+    Mask(
+        kind="api_key",
+        outline=RUNS,
+        shapes=(b"w" * 23,),
+        pattern=re.compile(r"(?<![\w.-])[MNO][A-Za-z0-9_-]{22,27}\.[A-Za-z0-9_-]{6}\.[A-Za-z0-9_-]{27,45}(?![\w-])"),
     ),
     Mask(
         kind="credentials",
@@ -160,9 +175,10 @@ MASKS: tuple[Mask, ...] = (
     Mask(
         kind="phone",
         outline=NUMBERS,
-        shapes=(b"000-0000", b"000.0000", b"000 0000", b"+0"),
+        shapes=(b"000-0000", b"000.0000", b"000 0000", b"+0", b"00 00 00 00"),
         pattern=re.compile(
             r"(?<![\w.+/-])(?:\+\d{1,3}[ .-]?)?(?:\(\d{3}\)[ -]?|\d{3}[.-])\d{3}[ .-]\d{4}(?![\w-]|\.\d)"
+            r"|(?<![\w+./:-])(?<![\d:,] )0(?:\d{2,4} \d{3,4} \d{3,6}|[1-9](?: \d\d){4})(?![\w:.-]|,\d| \d)"
             r"|(?<![\w+.)-])\+(?:\d{9,15}|\d{1,3}(?:[ .-]\(?\d{2,5}\)?){2,5})(?![\w-]|\.\d)"
         ),
     ),
@@ -195,6 +211,15 @@ MASKS: tuple[Mask, ...] = (
             rf"(?i)(?<![<\w])(?=[^\W\d_])(?:MRN|NPI|medical[ _-]record(?:[ _-](?:number|no\.?))?|{_PERSON_WORD}(?:[ _-]?(?:id|number|no\.?|nr\.?))?)"
             r"[ \"'`:=#-]{1,3}(?P<value>[a-z]{0,4}-?\d{5,14})(?![\w-])"
         ),
+    ),
+    Mask(
+        kind="member",
+        needles=("NHS", "edicare", "EDICARE", "edicaid", "MBI", "nsurance ", "olicy ", "roup ", "ember ", "ubscriber "),
+        pattern=re.compile(
+            r"(?i)\b(?:NHS|medicare|medicaid|MBI|(?:health |medical )?insurance|policy|group|member|subscriber)[ _-]?(?:id|number|no\.?|nr\.?|#)"
+            r"[ \"':=#]{1,3}(?P<value>[a-z0-9]{2,14}(?:[ -](?=[a-z]{0,4}\d)[a-z0-9]{2,6}){0,3})(?![\w-])"
+        ),
+        check=_has_five_digits,
     ),
     Mask(
         kind="birth_date",
@@ -230,7 +255,7 @@ MASKS: tuple[Mask, ...] = (
         kind="secret",
         outline=BASE64,
         shapes=(b"w" * 40,),
-        pattern=re.compile(r"(?<![A-Za-z0-9+/=])[A-Za-z0-9+/]{40,}={0,2}(?![A-Za-z0-9+/=])"),
+        pattern=re.compile(r"(?<![A-Za-z0-9+/])[A-Za-z0-9+/]{40,}={0,2}(?![A-Za-z0-9+/=])"),
         check=_is_base64,
     ),
     Mask(
@@ -273,7 +298,8 @@ _TELLING_SHAPES = (
 _TELLING_WORDS = (
     "irth", "IRTH", "orn", "ORN", "DOB", "dob", "Dob", "D.O.B", "earer ", "EARER ", "asic ", "oken ", "arams", "://", "values", "nvalid ", "ser ",
     "atient ", "lient ", "ember ", "ustomer ", "herapist ", "rovider ", "Dr. ", "Mr. ", "Mrs. ", "Ms. ", "Prof. ", "PID|", "NK1|", "IN1|", "GT1|",
-    "PV1|", "OBX|", "NTE|",
+    "PV1|", "OBX|", "NTE|", "NHS", "edicare", "EDICARE", "edicaid", "MBI", "form-data;", "NM1*", "DMG*", "FN:", ";CN=", "> Subject:", "] => ",
+    "sk_live_", "uardian", "ext of kin",
 )  # fmt: skip
 
 

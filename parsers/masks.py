@@ -15,8 +15,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from parsers.documents import without_documents
 from parsers.field_names import Meaning, always_person_id, holds_prose, is_person_object, meaning, normal
-from parsers.fingerprints import Grouping, fingerprint, resolve, route_template, skeleton
+from parsers.fingerprints import Grouping, fingerprint, plain_path, resolve, route_template, skeleton
 from parsers.identifiers import NUMBERS, Mask, may_tell, possible_masks
 from parsers.shown import show
 from parsers.strict import strict_line
@@ -49,7 +50,7 @@ from parsers.wording import (
     says_a_rule,
 )
 
-__all__ = ["Grouping", "Redactor", "fingerprint", "resolve", "route_template", "show", "skeleton"]
+__all__ = ["Grouping", "Redactor", "fingerprint", "plain_path", "resolve", "route_template", "show", "skeleton"]
 
 MAX_LINE_CHARS = 4_096  # of a line of text; the rest is hidden and counted
 MAX_JSON_CHARS = 65_536  # of a line of JSON; longer ones are read as text
@@ -70,7 +71,7 @@ _KV = re.compile(
     r"|(?<!\\)(?P<lone>\"(?:[^\"\\\n]|\\.)*\"|'(?:[^'\\\n]|\\.)*'(?!\w)|`[^`\n]*`))"
 )
 _BARE = re.compile(
-    rf"(?<![\w.@$-]){_OUTSIDE_TOKENS}(?P<q>[\"'`]?)(?P<key>[A-Za-z_@$][\w.@$-]{{0,80}}(?:(?<=[Uu]ser) [Ii][Dd])?)(?P=q)"
+    rf"(?<![\w.@$])(?<![\w.@$]-){_OUTSIDE_TOKENS}(?P<q>[\"'`]?)(?P<key>[A-Za-z_@$][\w.@$-]{{0,80}}(?:(?<=[Uu]ser) [Ii][Dd])?)(?P=q)"
     r"(?P<sep>\s?(?:=>|[=:])\s{0,2})(?=[^\s\"'`=\[{(<>,;)}\]:/])"
 )
 _TOKEN_END = re.compile(r"[\s,;\"')}\]]")
@@ -82,13 +83,21 @@ _USER = re.compile(
     r"(?P<lead>\b(?:[Ff]or|[Ii]nvalid|[Uu]nknown|[Ff]or invalid|[Ll]ogin) user |\b[Uu]ser (?=[\"'`]))"
     r"(?:(?P<quoted>\"[^\"\n]{1,120}\"|'[^'\n]{1,120}'|`[^`\n]{1,120}`)|(?P<bare>[^\s\"'`<(,;:]{1,120}))"
 )
-_PERSON_WORDS = ("atient ", "lient ", "ember ", "ustomer ", "herapist ", "rovider ", "Dr. ", "Mr. ", "Mrs. ", "Ms. ", "Prof. ")
+_PERSON_WORDS = (
+    *("atient ", "lient ", "ember ", "ustomer ", "herapist ", "rovider ", "Dr. ", "Mr. ", "Mrs. ", "Ms. ", "Prof. "),
+    *("uardian", "aregiver", "atient:", "atient=", "ext of kin", "ubscriber", "nsured", "eneficiary"),
+)
 _PERSON = re.compile(
-    r"(?P<lead>\b(?:(?:[Pp]atient|[Cc]lient|[Mm]ember|[Cc]ustomer|[Tt]herapist|[Pp]rovider) (?=[A-Z]\S{1,40} [A-Z][a-z])|(?:Dr|Mrs?|Ms|Prof)\. ))"
+    r"(?P<lead>\b(?:(?:[Pp]atient|[Cc]lient|[Mm]ember|[Cc]ustomer|[Tt]herapist|[Pp]rovider) (?=[A-Z]\S{1,40} [A-Z][a-z])|(?:Dr|Mrs?|Ms|Prof)\. "
+    r"|(?:[Pp]atient|[Gg]uardian|[Cc]aregiver|[Nn]ext of kin|[Ss]ubscriber|[Ii]nsured|[Bb]eneficiary)(?::|=|: | )(?=[A-Z]\S{1,40} [A-Z][a-z])))"
     r"(?P<name>[A-Z][^\W\d_]{1,40}(?:[ '’-][A-Z][^\W\d_]{1,40}){0,3})"
 )
 _LEAF = re.compile(
     r"(?m)^(?P<lead>(?:[^\n\"']{0,200} )?(?P<key>[\w.$@-]{1,120})(?:: (?=')|=(?=\"[^\n]*\"\"$)))(?P<quote>[\"'])(?P<content>[^\n]*)(?P=quote)$"
+)
+_NAMED = re.compile(r"[A-Z][^\W\d_]{1,40}(?: [A-Z][^\W\d_]{1,40}){1,3}(?=[ \t]*(?:\n|\Z|[,;)}])|  )")  # `name: Jane Doe`, two words no program uses
+_NAMED_FILE = re.compile(
+    r"(?<=[/\\])(?P<name>[A-Z][^\W\d_]{1,40}(?:[-_ ][A-Z][^\W\d_]{1,40}){0,3})[-_ ](?:\d{4}-\d\d-\d\d|\d{8})(?=\.[a-z]{2,4}\b)"
 )
 _ROLES = frozenset(
     ("postgres", "root", "admin", "rdsadmin", "sa", "mysql", "public", "anonymous", "nobody", "app", "www-data", "node")
@@ -224,7 +233,7 @@ class Redactor:
         if "'\n" in text or text.endswith(("'", '""')):
             text = _LEAF.sub(functools.partial(self._leaf, depth=depth), text)
         text = without_rows(without_credentials(text))
-        text = self._users(self._addresses(self._patterns(text)))
+        text = without_documents(self._users(self._addresses(self._patterns(text))))
         if "</" in text:
             text = _ELEMENT.sub(functools.partial(self._element, depth=depth), text)
         text = without_literals(without_objects(without_invocations(text)))
@@ -261,7 +270,12 @@ class Redactor:
             text = _USER.sub(self._user, text)
         if any(word in text for word in _PERSON_WORDS):
             text = _PERSON.sub(self._person, text)
-        return text
+        return _NAMED_FILE.sub(self._file, text) if "/" in text or "\\" in text else text
+
+    def _file(self, hit: re.Match[str]) -> str:
+        """`/Doe-1980-01-02.pdf`: a person's name and date as a file's; words of programs (`Backup-…`) are none."""
+        named = not any(word.lower() in WORDS for word in re.split(r"[-_ ]", hit["name"]))
+        return self.token("name", hit[0]) if named else hit[0]
 
     def _person(self, hit: re.Match[str]) -> str:
         """`patient Jane Doe`, `Dr. Doe`: names that their title gives away; words of programs are none."""
@@ -410,7 +424,7 @@ class Redactor:
         return self._identifier(value)
 
     def _path(self, path: str) -> str:
-        path = path.split("?", 1)[0].split("#", 1)[0]
+        path = plain_path(path)
         return "/".join(self._segment(part) for part in path.split("/"))
 
     def _remembered(self, path: str) -> str:
@@ -468,11 +482,18 @@ class Redactor:
             ):
                 return leave
             return end, self._id(key, value)
-        if what in (Meaning.PERSON, Meaning.DATA) or (what is Meaning.NAME and not spaced):
+        if what is Meaning.NAME and spaced:
+            named = _NAMED.match(text, hit.end())
+            if named is None or any(word.lower() in self._words for word in named[0].split()):
+                return leave
+            return named.end(), self.token("name", named[0])
+        if what in (Meaning.PERSON, Meaning.DATA, Meaning.NAME):
             if spaced and what is Meaning.DATA and not _is_key_of_value(hit):
                 return leave
             long = spaced and (what is Meaning.DATA or holds_prose(key))
             end = _ends(_PROSE_END if long else _PHRASE_END, text, hit.end())
+            if not long and what is Meaning.PERSON:
+                end = _first_word(key, text, hit.end(), end)
             value = text[hit.end() : end]
             shown = self._bare_person(what, value)
             return (end, shown) if shown != value else leave
@@ -678,6 +699,15 @@ def _has_telling_key(text: str) -> bool:
 def _ends(pattern: re.Pattern[str], text: str, start: int) -> int:
     hit = pattern.search(text, start)
     return hit.start() if hit is not None else len(text)
+
+
+def _first_word(key: str, text: str, start: int, end: int) -> int:
+    """The end of a number or code (`zip=10115 geocode failed`) where only words of programs follow it."""
+    head, _, rest = text[start:end].partition(" ")
+    if not any(char.isdigit() for char in head) or "addr" in normal(key) or "street" in normal(key):
+        return end
+    plain = rest.strip()
+    return start + len(head) if plain and not any(char.isdigit() for char in plain) and is_known(plain) else end
 
 
 def _unescaped(hit: re.Match[str]) -> str:

@@ -287,6 +287,68 @@ _KINDS: dict[str, Callable[[random.Random], Planted]] = {
 }  # fmt: skip
 
 
+def _any(kind: str, draw: Callable[[random.Random], str]) -> Callable[[random.Random], Planted]:
+    """A kind whose value is one piece; of long ones the last 16 characters betray it as well."""
+
+    def make(rng: random.Random) -> Planted:
+        value = draw(rng)
+        return Planted(kind=kind, value=value, pieces=(value, value[-16:]))
+
+    return make
+
+
+def _base64_record(rng: random.Random) -> Planted:
+    data = {"name": _name(rng), "email": f"{_word(rng)}@example.org", "ssn": "123-45-6789"}
+    value = base64.b64encode(json.dumps(data).encode()).decode()
+    return Planted(kind="base64", value=value, pieces=(value, value[8:40]))
+
+
+_HEXES = "0123456789abcdef"
+_NOT_ZERO = "123456789"
+_MORE_KINDS: dict[str, Callable[[random.Random], Planted]] = {
+    "ghp": _any("token", lambda r: "ghp_" + _chars(r, _ALNUM, 36)),
+    "ghpat": _any("token", lambda r: "github_pat_" + _chars(r, _ALNUM, 22) + "_" + _chars(r, _ALNUM, 59)),
+    "glpat": _any("token", lambda r: "glpat-" + _chars(r, _ALNUM, 20)),
+    "xoxb": _any("token", lambda r: "xoxb-" + _chars(r, _DIGIT, 11) + "-" + _chars(r, _DIGIT, 12) + "-" + _chars(r, _ALNUM, 24)),
+    "slackhook": _any("token", lambda r: "T" + _chars(r, _UPPER, 8) + "/B" + _chars(r, _UPPER, 10) + "/" + _chars(r, _ALNUM, 24)),
+    "sklive": _any("token", lambda r: "sk_live_" + _chars(r, _ALNUM, 24)),
+    "whsec": _any("token", lambda r: "whsec_" + _chars(r, _ALNUM, 32)),
+    "npmtoken": _any("token", lambda r: "npm_" + _chars(r, _ALNUM, 36)),
+    "aiza": _any("token", lambda r: "AIza" + _chars(r, _ALNUM, 35)),
+    "onerefresh": _any("token", lambda r: "1//0" + _chars(r, _ALNUM, 60)),
+    "azurekey": _any("token", lambda r: _chars(r, _ALNUM + "+/", 86) + "=="),
+    "azuresig": _any("token", lambda r: _chars(r, _ALNUM, 40) + "%3D"),
+    "skproj": _any("token", lambda r: "sk-proj-" + _chars(r, _ALNUM, 48)),
+    "sg": _any("token", lambda r: "SG." + _chars(r, _ALNUM, 22) + "." + _chars(r, _ALNUM, 43)),
+    "shpat": _any("token", lambda r: "shpat_" + _chars(r, _HEXES, 32)),
+    "tgbot": _any("token", lambda r: _chars(r, _NOT_ZERO, 10) + ":AA" + _chars(r, _ALNUM, 33)),
+    "discord": _any("token", lambda r: "M" + _chars(r, _ALNUM, 23) + "." + _chars(r, _ALNUM, 6) + "." + _chars(r, _ALNUM, 27)),
+    "hex32": _any("token", lambda r: _chars(r, _HEXES, 32)),
+    "hex40": _any("token", lambda r: _chars(r, _HEXES, 40)),
+    "hvs": _any("token", lambda r: "hvs." + _chars(r, _ALNUM, 90)),
+    "pypi": _any("token", lambda r: "pypi-AgEIcHlwaS5vcmc" + _chars(r, _ALNUM, 100)),
+    "dckr": _any("token", lambda r: "dckr_pat_" + _chars(r, _ALNUM, 27)),
+    "linapi": _any("token", lambda r: "lin_api_" + _chars(r, _ALNUM, 40)),
+    "hf": _any("token", lambda r: "hf_" + _chars(r, _ALNUM, 34)),
+    "b64json": _base64_record,
+    "longdob": _any("dob", lambda r: f"{r.choice(['January', 'March', 'October'])} {r.randrange(1, 28)}, {r.randrange(1940, 2010)}"),
+    "dob8": _any("dob", lambda r: f"{r.randrange(1940, 2010)}{r.randrange(1, 13):02d}{r.randrange(1, 29):02d}"),
+    "pydate": _any("dob", lambda r: f"{r.randrange(1940, 2010)}, {r.randrange(1, 13)}, {r.randrange(1, 29)}"),
+    "nhs": _any("nhs", lambda r: f"{_chars(r, _NOT_ZERO, 3)} {_digits(r, 3)} {_digits(r, 4)}"),
+    "mbi": _any("mbi", lambda r: f"1{r.choice('EG')}{r.choice('G4')}4-{r.choice('TR')}E{r.randrange(1, 9)}-MK{r.randrange(10, 99)}"),
+    "member": _any("member", lambda r: _chars(r, _UPPER, 3) + _digits(r, 9)),
+    "passport": _any("passport", lambda r: _chars(r, _UPPER, 1) + _digits(r, 8)),
+    "zip": _any("zip", lambda r: _digits(r, 5)),
+    "phonede": _any("phone", lambda r: f"30 {_chars(r, _NOT_ZERO, 3)} {_digits(r, 5)}"),
+    "phoneuk": _any("phone", lambda r: f"020 7946 {_digits(r, 4)}"),
+    "phonefr": _any("phone", lambda r: "06 " + " ".join(str(r.randrange(10, 99)) for _ in range(4))),
+    "phonee": _any("phone", lambda r: f"+4915{_digits(r, 9)}"),
+    "phonedigits": _any("phone", lambda r: f"4915{_digits(r, 9)}"),
+    "cvv": _any("cvv", lambda r: f"{r.randrange(100, 999)}"),
+}
+_KINDS |= _MORE_KINDS
+
+
 # --- shapes: one text or several events (one a line) -----------------------------------------------------------------
 
 _PLAIN: tuple[tuple[str, str], ...] = (
@@ -1411,6 +1473,154 @@ _SECOND: tuple[tuple[str, str], ...] = (
     ),
 )
 
+# Written later, again without looking at the redactor.
+_THIRD: tuple[tuple[str, str], ...] = (
+    # tokens of vendors, in sentences, URLs, key-values
+    ("token.github", "fatal: unable to access 'https://{%ghp%}@github.com/{+acme/api.git+}/': The requested URL returned error: {+403+}"),
+    ("token.github.pat", "Octokit request failed token={%ghpat%} {+status=401+}"),
+    ("token.gitlab", "remote: HTTP Basic: Access denied for {%glpat%} on {+git.example.internal+}"),
+    ("token.slack", "{+Error: An API error occurred: invalid_auth+} (token {%xoxb%})"),
+    ("token.slack.hook", "POST https://hooks.slack.com/services/{%slackhook%} {+failed+}"),
+    ("token.stripe", "{+StripeAuthenticationError+}: Invalid API Key provided: {%sklive%}"),
+    ("token.stripe.hook", "{+No signatures found matching the expected signature+} secret={%whsec%}"),
+    ("token.npm", "npm ERR! //registry.npmjs.org/:_authToken={%npmtoken%} {+E401+}"),
+    ("token.google", "{+google.api_core.exceptions.Forbidden+}: 403 GET https://maps.googleapis.com/maps/api/geocode/json?address=x&key={%aiza%}: {+API key not valid+}"),
+    ("token.google.oauth", "refresh failed refresh_token={%onerefresh%} {+invalid_grant+}"),
+    ("token.azure", "{+AuthenticationFailed+} DefaultEndpointsProtocol=https;AccountName=ehrfiles;AccountKey={%azurekey%};EndpointSuffix=core.windows.net"),
+    ("token.azure.sas", "{+BlobNotFound+} https://ehrfiles.blob.core.windows.net/{+scans+}/a.pdf?sv=2022-11-02&se=2026-01-01&sr=b&sp=r&sig={%azuresig%}"),
+    ("token.azure.bus", "{+ServiceBusException+} Endpoint=sb://ehr.servicebus.windows.net/;SharedAccessKeyName=Root;SharedAccessKey={%azurekey%}"),
+    ("token.openai", "{+AuthenticationError+}: Error code: 401 - Incorrect API key provided: {%skproj%}."),
+    ("token.sendgrid", "sendgrid {+Unauthorized+} with {%sg%}"),
+    ("token.shopify", "X-Shopify-Access-Token: {%shpat%} {+429+}"),
+    ("token.telegram", "{+ETELEGRAM+}: 404 https://api.telegram.org/bot{%tgbot%}/sendMessage"),
+    ("token.discord", "discord login failed with {%discord%} {+TOKEN_INVALID+}"),
+    ("token.datadog", "DD_API_KEY={%hex32%} {+datadog agent: 403+}"),
+    ("token.heroku", "HEROKU_API_KEY={%uuid%} {+Forbidden+}"),
+    ("token.vault", "{+permission denied+} X-Vault-Token: {%hvs%}"),
+    ("token.pypi", "twine {+HTTPError: 403+} password {%pypi%}"),
+    ("token.docker", "{+unauthorized: incorrect username or password+} dckr={%dckr%}"),
+    ("token.linear", "{+401+} Authorization: {%linapi%}"),
+    ("token.hf", "{+Invalid credentials in Authorization header+} {%hf%}"),
+    ("token.gcp.json", '{"level":"error","msg":"{+could not load credentials+}","credentials":{"type":"service_account","private_key_id":"{%hex40%}","client_email":"{%email%}"}}'),
+    ("token.jwt.cookie", "Set-Cookie: __Secure-next-auth.session-token={%jwt%}; Path=/; HttpOnly"),
+    ("token.cookie.raw", "GET /{+notes+} cookie=connect.sid=s%3A{%secret%} 400"),
+    ("token.basic.url", "{+ECONNREFUSED+} fetch http://{%login%}:{%urlpassword%}@{+elastic.example.internal:9200+}/_bulk"),
+    ("token.basic.header", "> proxy-authorization: Basic {%basic%}\n{+407 Proxy Authentication Required+}"),
+    ("token.digest", 'Authorization: Digest username="{%login%}", realm="ehr", nonce="{%hex32%}", response="{%hex32%}" {+401+}'),
+    ("token.sigv4", "{+SignatureDoesNotMatch+} Authorization: AWS4-HMAC-SHA256 Credential={%awsid%}/20260112/us-east-1/s3/aws4_request, SignedHeaders=host, Signature={%hex%}"),
+    ("token.query", "GET /{+reset+}?token={%secret%}&email={%qemail%} {+400+} 12ms"),
+    ("token.saml", "{+Invalid signature+} SAMLResponse={%b64json%}&RelayState=x"),
+    ("token.code", "GET /{+auth/callback+}?code={%secret%}&state={%secret%} {+302+}"),
+    ("token.ssh", "{+Permission denied (publickey)+} ssh-rsa {%pem%} deploy"),
+    ("token.pgpass", "{+password authentication failed+} PGPASSWORD={%password%} psql -h db"),
+    ("token.env.export", "+ export SECRET_KEY_BASE={%hex%}\n{+rails aborted!+}"),
+    ("token.env.json", '{"level":"error","message":"{+Invalid environment+}","env":{"JWT_SECRET":"{%secret%}","SMTP_PASS":"{%password%}","{+PORT+}":"abc"}}'),
+    ("token.args", "spawn ['mysqldump', '-u', 'root', '--password={%password%}', 'ehr'] {+exited with code 2+}"),
+    ("token.helm", "{+Error: UPGRADE FAILED+} --set db.password={%password%}"),
+    ("token.dotnet", "{+Login failed+} Server=tcp:db.example.internal,1433;User ID={%login%};Password={%password%};Encrypt=True"),
+    ("token.cs.lower", "{+could not connect+} host=db user={%login%} password={%password%} dbname=ehr sslmode=require"),
+    ("token.mq", "{+ACCESS_REFUSED+} amqps://{%login%}:{%urlpassword%}@{+mq.example.internal+}/ehr"),
+    # patients, in key-values and sentences
+    ("p.kv", "intake failed patient_name={%first%} mrn={%mrn%} dob={%birth%} {+code=23505+}"),
+    ("p.kv.quoted", 'intake failed patientName="{%name%}" dateOfBirth="{%dob%}" {+field=email+}'),
+    ("p.kv.upper", "PATIENT_NAME: {%name%}; PATIENT_DOB: {%dob%}; {+ERROR 23502+}"),
+    ("p.dob.text", "{+validation failed+}: DOB {%dob%} is in the future"),
+    ("p.dob.long", "{+422+} birth date {%longdob%} not accepted"),
+    ("p.dob.compact", "{+HL7 parse error+} date_of_birth={%dob8%}"),
+    ("p.mrn.hash", "chart not found for MRN#{%mrn%} {+status=404+}"),
+    ("p.mrn.no", "Medical record number {%mrn%} {+duplicate+}"),
+    ("p.nhs", "NHS number: {%nhs%} {+invalid checksum+}"),
+    ("p.medicare", "Medicare ID {%mbi%} {+not eligible+}"),
+    ("p.insurance", "memberId={%member%} groupNumber={%mrn%} {+rejected+}"),
+    ("p.policy", "policy_number: {%member%}, {+payer timeout+}"),
+    ("p.passport", "passport_number={%passport%} {+failed+}"),
+    ("p.licence", "driversLicense: '{%passport%}' {+refused+}"),
+    ("p.npi", "patient ssn={%ssn%} {+claim rejected 400+}"),
+    ("p.taxid", "tax_id={%ssn%}, {+W9 validation failed+}"),
+    ("p.address.kv", "address1='{%address%}' zip={%zip%} {+failed+}"),
+    ("p.address.json", '{"level":"warn","msg":"{+geocode failed+}","address":{"street":"{%address%}","city":"{%first%}","postalCode":"{%zip%}"}}'),
+    ("p.phone.de", "{+sms rejected+} to=+49 {%phonede%}"),
+    ("p.phone.uk", "{+sms rejected+} to {%phoneuk%}"),
+    ("p.phone.fr", "{+sms rejected+} mobile: {%phonefr%}"),
+    ("p.phone.e164", "{+21211+} Invalid 'To' Phone Number: {%phonee%}"),
+    ("p.phone.kv", "phone_number={%phonee%} {+otp failed+}"),
+    ("p.emergency", '{"level":"error","msg":"{+P2002+}","emergencyContact":{"fullName":"{%name%}","relationship":"mother","phone":"{%phone%}"}}'),
+    ("p.diagnosis", '{"level":"error","msg":"{+23514+}","diagnosis":"{%note%}","medications":["{%first%}","{%first%}"]}'),
+    ("p.guardian", "guardian: {%name%}, {+consent missing+}"),
+    ("p.iban.kv", "iban={%iban%} {+SEPA refused+}"),
+    ("p.card.kv", "cardNumber={%card%} cvv={%cvv%} exp=12/28 {+card_declined+}"),
+    ("p.user.sentence", "User {%email%} {+failed login+} from {%ip%}"),
+    # dumps of languages
+    ("d.python.dataclass", "{+ValueError+}: Patient(first_name='{%first%}', last_name=\"{%first%}\", dob=datetime.date({%pydate%}), mrn={%mrn%})"),
+    ("d.python.dict.nested", "{+KeyError+}: 'plan' in {'patient': {'name': '{%name%}', 'contacts': [{'email': '{%email%}', 'phone': '{%phone%}'}]}}"),
+    ("d.python.orm", "{+IntegrityError+} <Patient id={%mrn%} name='{%name%}' email='{%email%}'>"),
+    ("d.python.namedtuple", "{+assert failed+} Row(id={%mrn%}, email='{%email%}', ssn='{%ssn%}')"),
+    ("d.python.bytes", "{+JSONDecodeError+} body=b'{\"email\":\"{%email%}\",\"password\":\"{%password%}\"}'"),
+    ("d.python.tuple", "{+psycopg.errors.UniqueViolation+} params=('{%name%}', '{%email%}', '{%birth%}')"),
+    ("d.ruby.hash", "{+ActiveRecord::NotNullViolation+} {:name=>\"{%name%}\", :email=>\"{%email%}\", \"ssn\"=>\"{%ssn%}\"}"),
+    ("d.ruby.struct", "{+NoMethodError+} for #<struct Patient name=\"{%name%}\", dob=\"{%birth%}\">"),
+    ("d.ruby.ar", "#<Patient id: {%mrn%}, first_name: \"{%first%}\", email: \"{%email%}\", created_at: \"2026-01-12\"> {+invalid+}"),
+    ("d.go.map", "{+decode failed+} map[email:{%email%} name:{%first%} ssn:{%ssn%}]"),
+    ("d.go.v", "{+bind+}: &{Name:{%first%} Email:{%email%} DOB:{%birth%} Phone:{%phonee%}}"),
+    ("d.go.hash", '{+bind+}: main.Patient{Name:"{%name%}", Email:"{%email%}", SSN:"{%ssn%}"}'),
+    ("d.java.map", "{+DataIntegrityViolation+} {name={%first%}, email={%email%}, dob={%birth%}}"),
+    ("d.java.record", "{+ConstraintViolation+} Patient[name={%name%}, email={%email%}, phone={%phone%}]"),
+    ("d.java.lombok", "{+HttpMessageNotReadable+} PatientDto(name={%name%}, ssn={%ssn%}, address={%address%})"),
+    ("d.kotlin", "{+500+} Patient(name={%name%}, birthDate={%birth%}, mrn={%mrn%})"),
+    ("d.csharp", "{+DbUpdateException+} Patient { Name = {%name%}, Email = {%email%}, Ssn = {%ssn%} }"),
+    ("d.rust", '{+Validation+} Patient { name: "{%name%}", email: Some("{%email%}"), dob: {%birth%} }'),
+    ("d.php.array", "{+QueryException+} array ( 'name' => '{%name%}', 'email' => '{%email%}', 'password' => '{%password%}', )"),
+    ("d.php.printr", "Array ( [name] => {%first%} [email] => {%email%} [ssn] => {%ssn%} ) {+failed+}"),
+    ("d.elixir", '%Patient{name: "{%name%}", email: "{%email%}", dob: ~D[{%birth%}]} {+changeset invalid+}'),
+    ("d.scala", "{+MatchError+}: Patient({%first%},{%email%},{%ssn%})"),
+    ("d.node.inspect", "{+TypeError+} { patient: { firstName: '{%first%}', 'last-name': '{%first%}', tags: [ '{%first%}' ] } }"),
+    ("d.node.map", "{+Error+} Map(2) { 'email' => '{%email%}', 'ssn' => '{%ssn%}' }"),
+    # SQL and its parameters
+    ("q.pg.array", "{+error: null value in column \"due_date\"+} parameters: [ '{%uuid%}', '{%name%}', '{%birth%}' ]"),
+    ("q.where", "{+slow query+} SELECT * FROM patients WHERE email = '{%email%}' AND ssn = '{%ssn%}'"),
+    ("q.insert", "{+ER_BAD_FIELD_ERROR+} INSERT INTO patients (name, dob) VALUES ('{%name%}', '{%birth%}'), ('{%name%}', '{%birth%}')"),
+    ("q.update", "{+deadlock detected+} UPDATE patients SET first_name = '{%first%}', notes = '{%note%}' WHERE id = {%mrn%}"),
+    ("q.like", "{+57014+} select id from clients where lower(name) like '%{%first%}%'"),
+    ("q.exec", "EXEC sp_add_patient @name=N'{%name%}', @ssn='{%ssn%}' {+failed 2627+}"),
+    ("q.dollar", "execute <unnamed>: insert into t values ($1,$2) DETAIL:  parameters: $1 = '{%name%}', $2 = '{%email%}'"),
+    ("q.jdbc", "{+BatchUpdateException+} binding parameter [1] as [VARCHAR] - [{%name%}]"),
+    ("q.clickhouse", "{+Code: 62+}. Syntax error: INSERT INTO p FORMAT Values ('{%email%}', '{%first%}')"),
+    ("q.knexbind", "{+select failed+} bindings: [ '{%email%}', {%mrn%}, '{%phone%}' ]"),
+    ("q.mongo.filter", "{+MongoServerError+} filter: { email: '{%email%}', 'name.last': '{%first%}' }"),
+    ("q.redis.cmd", "{+ReplyError+}: WRONGTYPE command: { name: 'set', args: [ 'user:{%email%}', '{%secret%}' ] }"),
+    # bodies and documents
+    ("b.form", "{+400+} body: first_name={%first%}&email={%qemail%}&phone=%2B{%phonedigits%}&ssn={%ssn%}"),
+    ("b.multipart", '{+400 Bad Request+} body: Content-Disposition: form-data; name="{+patientName+}"\\r\\n\\r\\n{%name%}\\r\\n------WebKitFormBoundary'),
+    ("b.graphql", '{"level":"error","msg":"{+BAD_USER_INPUT+}","variables":{"input":{"name":"{%name%}","email":"{%email%}","dob":"{%birth%}"}}}'),
+    ("b.graphql.inline", 'mutation { {+createPatient+}(input: { name: "{%name%}", email: "{%email%}" }) { id } }'),
+    ("b.xml", "{+schema invalid+} <patient><name>{%name%}</name><birthDate value=\"{%birth%}\"/><ssn>{%ssn%}</ssn></patient>"),
+    ("b.xml.ns", "{+fault+} <ns2:Patient xmlns:ns2=\"urn:x\"><ns2:lastName>{%first%}</ns2:lastName><ns2:phone>{%phone%}</ns2:phone></ns2:Patient>"),
+    ("b.soap", "<soapenv:Body><GetPatient><MRN>{%mrn%}</MRN><DOB>{%birth%}</DOB></GetPatient></soapenv:Body> {+500+}"),
+    ("b.hl7.pid", "{+NACK+} PID|1||{%mrn%}^^^HOSP^MR||{%first%}^{%first%}^Q||{%dob8%}|F|||{%address%}^^Springfield^IL||{%phone%}"),
+    ("b.hl7.nk1", "{+AE+} NK1|1|{%first%}^{%first%}|SPO|{%address%}|{%phone%}"),
+    ("b.x12", "{+999 rejected+} NM1*IL*1*{%first%}*{%first%}****MI*{%member%}~DMG*D8*{%dob8%}*F~"),
+    ("b.fhir.json", '{"level":"error","msg":"{+OperationOutcome+}","resource":{"resourceType":"Patient","name":[{"family":"{%first%}","given":["{%first%}"]}],"telecom":[{"system":"phone","value":"{%phone%}"}],"birthDate":"{%birth%}"}}'),
+    ("b.base64.json", "{+invalid payload+} data={%b64json%}"),
+    ("b.base64.field", '{"level":"error","msg":"{+pubsub nack+}","message":{"data":"{%b64json%}","messageId":"1"}}'),
+    ("b.urlencoded.json", "GET /{+api/search+}?filter=%7B%22email%22%3A%22{%qemail%}%22%7D {+400+}"),
+    ("b.csv", "{+row 17 rejected+}: \"{%name%}\",{%email%},{%birth%},{%phone%}"),
+    ("b.vcard", "{+import failed+} FN:{%name%}\\nTEL:{%phone%}\\nEMAIL:{%email%}"),
+    ("b.ical", "{+sync failed+} ATTENDEE;CN={%name%}:mailto:{%email%}"),
+    ("b.email.header", "{+550 5.1.1+} From: \"{%name%}\" <{%email%}> Subject: {%note%}"),
+    ("b.yaml", "{+config error+}\npatient:\n  name: {%name%}\n  ssn: {%ssn%}\n  email: {%email%}"),
+    ("b.protobuf", '{+InvalidArgument+} name:"{%name%}" email:"{%email%}" mrn:"{%mrn%}"'),
+    ("b.json.escaped2", '{"level":"error","msg":"{+worker failed+} {\\"job\\":{\\"args\\":[\\"{%email%}\\",\\"{%first%}\\"],\\"ssn\\":\\"{%ssn%}\\"}}"}'),
+    ("b.json.cut", '{"level":"error","msg":"{+P2002+}","body":{"firstName":"{%first%}","email":"{%email%}","notes":"{%note%}'),
+    # paths
+    ("u.path.email", "GET /{+users+}/{%email%}/{+notes+} {+404+} 3ms"),
+    ("u.path.ssn", "GET /{+patients+}/{%ssn%} {+404+} 3ms"),
+    ("u.path.matrix", "GET /{+patients+};name={%first%};dob={%birth%} {+400+} 3 ms - 5"),
+    ("u.query.multi", "GET /{+search+}?q={%first%}+{%first%}&dob={%birth%}&phone={%phonee%} {+400+} 3ms"),
+    ("u.referer", '10.0.0.1 - - [12/Jan/2026:10:00:00 +0000] "POST /{+notes+} HTTP/1.1" {+400+} 10 "https://app.example.com/patients?name={%first%}&ssn={%ssn%}" "Mozilla"'),
+    ("u.s3", "{+NoSuchKey+} s3://ehr-scans/patients/{%mrn%}/{%first%}-{%birth%}.pdf"),
+    ("u.file", "{+ENOENT+}: no such file or directory, open '/uploads/{%email%}/scan.pdf'"),
+)
+
 _FREE_TEXT: tuple[tuple[str, str], ...] = (
     ("free.name", "{+ERROR+} could not book {%name%} with Dr. {%name%}: {+P2002+}"),
     ("free.note", "{+PrismaClientKnownRequestError+} {+P2011+} while saving: {%note%}"),
@@ -1423,6 +1633,7 @@ SHAPES: tuple[Shape, ...] = (
     *(Shape(name=name, text=text) for name, text in _PLAIN),
     *(Shape(name=name, text=text, json=True) for name, text in _JSON),
     *(Shape(name=name, text=text, json=text.startswith(('{"', '[{"'))) for name, text in _SECOND),
+    *(Shape(name=name, text=text, json=text.startswith(('{"', '[{"'))) for name, text in _THIRD),
     *(Shape(name=name, text=text, free_text=True) for name, text in _FREE_TEXT),
 )
 

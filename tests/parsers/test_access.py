@@ -142,6 +142,8 @@ FORMATS = [
     ("serilog", "[10:00:00 INF] HTTP POST /api/x/999 responded 400 in 12.3456 ms", "POST", "/api/x/:id", 400),
     ("serilog quoted", '10:00:00 [Information] HTTP "GET" "/api/x/999" responded 404 in 3.1 ms', "GET", "/api/x/:id", 404),
     ("tracing span", '{"level":"DEBUG","fields":{"message":"finished processing request","latency":"2 ms","status":404},"target":"tower_http::trace::on_response","span":{"method":"POST","uri":"/x/999","name":"request"}}', "POST", "/x/:id", 404),
+    ("coloured in a message", json.dumps({"level": "info", "message": "\x1b[0mGET /x/999 \x1b[33m404\x1b[0m 1.234 ms - 150\x1b[0m"}), "GET", "/x/:id", 404),
+    ("logfmt in a message", json.dumps({"level": "info", "message": "method=POST path=/x/999 format=json status=422 duration=12.3"}), "POST", "/x/:id", 422),
     ("gin", '[GIN] 2024/11/04 - 10:31:45 | 404 |      89.2µs |       127.0.0.1 | GET      "/x/999"', "GET", "/x/:id", 404),
     ("fiber", "12:00:00 | 404 | 1.2ms | 192.0.2.9 | GET | /x", "GET", "/x", 404),
     ("slog", "time=2025-11-18T15:03:30Z level=INFO msg=request method=POST path=/x status=422 duration=1.2ms", "POST", "/x", 422),

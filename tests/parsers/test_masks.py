@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from parsers import field_names, fingerprints, identifiers, masks, shown, strict, structures, wording
+from parsers import documents, field_names, fingerprints, identifiers, masks, shown, strict, structures, wording
 from parsers.field_names import Meaning, meaning
 from parsers.identifiers import MASKS, may_tell, possible_masks
 from parsers.masks import MAX_LINE_CHARS, UNREADABLE, Redactor, route_template, show
@@ -176,7 +176,7 @@ def test_huge_lines_are_cut_and_counted() -> None:
 
 
 def _patterns() -> Iterator[tuple[str, re.Pattern[str]]]:
-    for module in (masks, structures, identifiers, field_names, fingerprints, wording, strict, shown):
+    for module in (masks, structures, documents, identifiers, field_names, fingerprints, wording, strict, shown):
         for name, value in vars(module).items():
             if isinstance(value, re.Pattern):
                 yield f"{module.__name__}.{name}", value
