@@ -1,4 +1,4 @@
-"""Marks of one stream in order -> its migration runs. A state machine; no regex in it.
+"""Marks of one stream in order -> its migration runs. A state machine over marks; it reads no line but what is left of one.
 
 A run begins at a begin mark (or at any result mark outside a run) and ends at an exit code, "continuing", ready, the
 next begin or the end of the stream. Success needs a success mark that nothing later in the run takes back, or, for
@@ -9,7 +9,8 @@ what arrives within SWAP_MS after a run's end still belongs to it.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Mapping, Sequence
+import re
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 from parsers.model import (
@@ -28,7 +29,7 @@ from parsers.model import (
     StreamKey,
     TranscriptLine,
 )
-from parsers.rules import Pack
+from parsers.rules import Pack, RuleSet
 
 SWAP_MS = 50
 AGAIN_MS = 1_000  # a start script that tries again waits; steps that follow an end at once belong before it
@@ -67,6 +68,7 @@ class _Run:
     crashed: bool = False
     witnessed: bool = False
     damaged: bool = False  # the rest of a block whose beginning is not in the log: something was said that we did not hear
+    doubted: bool = False  # a failure that other programs have too stands behind its steps
     closed_ms: int | None = None  # the tool's part of the run is over
     last_ms: int = 0
 
@@ -91,15 +93,17 @@ class Folded:
 
 
 class _Machine:
-    def __init__(self, stream: StreamKey, tools: Mapping[str, Pack]) -> None:
+    def __init__(self, stream: StreamKey, rules: RuleSet) -> None:
         self.stream = stream
-        self.tools = tools
+        self.rules = rules
+        self.tools = rules.tools
         self.current: _Run | None = None
         self.done: list[_Run] = []
         self.used: set[tuple[int, int]] = set()
         self.ready: list[int] = []
         self.terminated: list[int] = []
         self.crashed: list[int] = []
+        self.refused_ms: int | None = None  # when a failure was last told outside any run
 
     def take(self, fact: Fact) -> None:
         """One fact, in order. What it means depends on whether a run is open."""
@@ -110,6 +114,8 @@ class _Machine:
             self._take_rest(fact, match)
         elif match is not None and self._is_plain_failure(match):
             self._fail(fact, match)
+        elif match is not None and match.category in _PLAIN_FAILURES:
+            self._doubt(fact)
         elif self.current is not None and (match is None or match.category is None) and not fact.access:
             self._chatter(fact)
 
@@ -184,6 +190,7 @@ class _Machine:
             if run is None and mark.kind is MarkKind.EXIT and mark.exit_code not in (None, 0) and mark.tool is None:
                 return self._open(fact, mark)  # the log begins after the run: its exit code is all we have
             if run is not None and mark.kind in (MarkKind.EXIT, MarkKind.CONTINUING) and self._over(fact) and run.ready:
+                run.damaged = run.damaged or run.exit_code is None  # an end behind the end: lines that lost their place
                 return None
             return run
         if mark.kind is MarkKind.STEP:
@@ -204,7 +211,8 @@ class _Machine:
             before.witnessed = True
             self.done.append(before)
         self.current = _Run(first=fact)
-        soon = before is not None and fact.timestamp_ms - before.last_ms < AGAIN_MS
+        told_ms = before.last_ms if before is not None else self.refused_ms
+        soon = told_ms is not None and fact.timestamp_ms - told_ms < AGAIN_MS
         self.current.damaged = soon and mark.kind is not MarkKind.BEGIN  # steps that lost their place, not a second try
         return self.current
 
@@ -257,6 +265,13 @@ class _Machine:
             self._enter(run, fact, match)
             run.failures.append((fact, match))
 
+    def _doubt(self, fact: Fact) -> None:
+        """A failure that is no run's for certain: of steps that follow it without a beginning, or of steps told one by one before it."""
+        if self.current is None:
+            self.refused_ms = fact.last_ms
+        elif self.current.closed_ms is None:
+            self.current.doubted = True
+
     def _chatter(self, fact: Fact) -> None:
         run = self.current
         if run is not None and fact.unexplained and (run.closed_ms is None or not self._over(fact)):
@@ -264,7 +279,8 @@ class _Machine:
         if run is None or (run.closed_ms is not None and (run.ready or fact.timestamp_ms > run.closed_ms + 60_000)):
             return
         self._enter(run, fact, None)
-        run.damaged = run.damaged or (run.closed_ms is None and (fact.unexplained or _is_rest_of_a_block(fact)))
+        rest = run.closed_ms is None and (fact.unexplained or _is_rest_of_a_block(fact) or self._is_cut(run, fact))
+        run.damaged = run.damaged or rest
         if (
             not fact.matches
             and not fact.unexplained
@@ -273,6 +289,14 @@ class _Machine:
             and fact.timestamp_ms > run.last_ms
         ):
             run.witnessed = True
+
+    def _is_cut(self, run: _Run, fact: Fact) -> bool:
+        """The beginning of a line that this run, its tool or a start script prints: the rest of it was not heard."""
+        text = fact.evidence[0].text.rstrip() if fact.evidence and fact.events == 1 else ""
+        if not text:
+            return False
+        said = (line.text for one, match in run.facts if match is not None for line in one.evidence[:1])
+        return any(len(line) > len(text) and line.startswith(text) for line in said) or self.rules.is_cut_step(text, run.tool)
 
     def _finish(self) -> None:
         if self.current is not None:
@@ -331,27 +355,33 @@ class _Machine:
         )
 
 
-def fold_runs(stream: StreamKey, facts: Iterable[Fact], tools: Mapping[str, Pack]) -> Folded:
+def fold_runs(stream: StreamKey, facts: Iterable[Fact], rules: RuleSet) -> Folded:
     """The migration runs of one stream from its facts in order (timestamp, seq)."""
-    machine = _Machine(stream, tools)
+    machine = _Machine(stream, rules)
     for fact in facts:
         machine.take(fact)
     return machine.result()
 
 
+_BARE = re.compile(r"(?i)\W*(?:error|fatal|failed)\W*")
+_ERROR_FIELD = re.compile(
+    r"\s+(?:severity|routine|dataType|constraint|sqlState|sqlMessage|errno|stack): "
+)  # of printed error objects
 _RESTS = ("at ", "File ", "Traceback ", "Caused by", "Usage", "Options:", "from ", "^", "~")
 
 
 def _is_rest_of_a_block(fact: Fact) -> bool:
-    """An indented line, a stack frame, a usage text: the rest of an error whose first line was lost. A clean run prints none alone."""
-    return any(line.text[:1] in (" ", "\t") or _is_frame(line.text) for line in fact.evidence[:1])
+    """An indented line, a stack frame, a bare `Error:`, a usage text: the rest of an error whose first line was lost, or its first
+    line without what it said. A clean run prints none alone."""
+    return any(line.text[:1] in (" ", "\t") or _is_frame(line.text) or _BARE.fullmatch(line.text) for line in fact.evidence[:1])
 
 
 def _holds_a_rest(fact: Fact) -> bool:
-    """A step's record with somebody else's stack frames behind it, or an object whose end is missing."""
-    texts = [line.text for line in fact.evidence]
+    """A step's record with somebody else's stack frames behind it, an object whose end is missing, or lines of one behind another."""
+    texts = [line.text for line in sorted(fact.evidence, key=_place)]
     opened = any(text.lstrip().startswith("{") for text in texts) and not any("}" in text for text in texts)
-    return fact.events > 1 and (opened or any(_is_frame(text) for text in texts))
+    closed = texts[0].startswith("{") and texts[0].endswith("}") and any(text[:1] in (" ", "\t") for text in texts[1:])
+    return fact.events > 1 and (opened or closed or any(_is_frame(text) or _ERROR_FIELD.match(text) for text in texts))
 
 
 def _is_frame(text: str) -> bool:
@@ -390,8 +420,10 @@ def _lines_are_missing(run: _Run, pack: Pack | None) -> bool:
         and not run.applied_count
         and not any(m.kind is MarkKind.APPLIED and not m.migrations for m in run.marks)
     )
-    unfinished = bool(run.applied) and any(name not in run.applied for name in run.applying)  # of a silent tool too: it does say it
-    return headless or unfinished or (one_by_one and not run.witnessed)
+    unfinished = bool(run.applied) and any(
+        name not in run.applied for name in run.applying
+    )  # of a silent tool too: it does say it
+    return headless or unfinished or (one_by_one and (run.doubted or not run.witnessed))
 
 
 def _success(run: _Run, pack: Pack | None) -> tuple[Outcome, Confidence]:

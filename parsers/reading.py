@@ -482,7 +482,7 @@ def fold_stream(reader: Reader, one: StreamReading) -> StreamFold:
     for fact in facts:
         if fact.access is not None and not fact.access.framework and not fact.access.opening:
             counts[count_key(fact.timestamp_ms, fact.access)] += 1
-    runs = fold_runs(one.stream, facts, reader.rules.tools)
+    runs = fold_runs(one.stream, facts, reader.rules)
     left = [fact for fact in facts if (fact.timestamp_ms, fact.seq) not in runs.used]
     requests = [fact for fact in left if fact.access is not None or (_is_cause(fact) and not is_lifecycle(fact))]
     return StreamFold(

@@ -208,7 +208,11 @@ class _Linker:
             if age > (AFTER_MS if slow or by_id is not None else AFTER_QUICK_MS):
                 continue
             same_route = bool(group.path) and group.path == refusal.access.path and group.method in (None, refusal.access.method)
-            if by_id is not None or same_route or (not group.keyed and age <= (AFTER_QUICK_MS if slow else SWAP_MS) and self._only_one(group)):
+            if (
+                by_id is not None
+                or same_route
+                or (not group.keyed and age <= (AFTER_QUICK_MS if slow else SWAP_MS) and self._only_one(group))
+            ):
                 refusal.group = group
                 refusal.link = CauseLink.REQUEST_ID if by_id is not None else CauseLink.ROUTE if same_route else CauseLink.ORDER
                 group.taken = True

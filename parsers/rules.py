@@ -11,6 +11,7 @@ from __future__ import annotations
 import hashlib
 import re
 import tomllib
+from bisect import bisect_left
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields
@@ -192,6 +193,26 @@ class RuleSet:
     @cached_property
     def tools(self) -> Mapping[str, Pack]:
         return {pack.tool: pack for pack in self.packs if pack.tool}
+
+    @cached_property
+    def _steps(self) -> tuple[tuple[str, str | None], ...]:
+        """(line, tool), sorted: what start scripts and migration tools print at the steps of a run, as their packs show it."""
+        marked = [rule for rule in self.rules if rule.mark is not None]
+        lines = [
+            (text, rule.tool) for rule in marked for one in rule.examples for event in one.events for text in event.split("\n")
+        ]
+        return tuple(sorted(set(lines), key=lambda one: one[0]))
+
+    def is_cut_step(self, text: str, tool: str | None) -> bool:
+        """Whether a line is the beginning of one that `tool` prints at a step, or of another's, ended within a word."""
+        at = bisect_left(self._steps, text, key=lambda one: one[0])
+        for line, whose in self._steps[at:]:
+            if not line.startswith(text):
+                return False
+            within_a_word = text[-1:].isalnum() and line[len(text) : len(text) + 1].isalnum()
+            if within_a_word or (whose == tool and any(letter.isalnum() for letter in line[len(text) :])):
+                return True
+        return False
 
     @cached_property
     def _index(self) -> LiteralIndex:

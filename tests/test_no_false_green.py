@@ -19,7 +19,7 @@ import os
 import random
 import re
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
@@ -48,6 +48,7 @@ CASES = int(os.environ.get("TRIAGE_CASES", "150"))
 SEED = int(os.environ.get("TRIAGE_SEED", "20251119"))
 RULES = load_packs()
 HOUR = 3_600_000
+SWAP_MS = 50
 BEFORE, NOW = 1_763_500_000_000, 1_763_520_000_000
 EARLIER_TASK, TASK, OTHER_TASK = "1" * 32, "2" * 32, "3" * 32
 GROUP = "/ecs/shop"
@@ -287,6 +288,7 @@ def masked(lines: Sequence[str]) -> tuple[str, ...]:
             continue
         shape = re.sub(r"\x1b\[[0-9;]*m", "", line).strip()
         shape = re.sub(r"[0-9a-f]{8,}|\d[\w.:-]*", "#", shape)
+        shape = re.sub(r"\.{2,}", "…", shape)  # dots that line up names of different lengths
         shape = re.sub(r"(?i)(create|add|index|bad|note)_?[\w.]*", "name", shape)
         if shape:
             shapes.append(shape)
@@ -294,8 +296,8 @@ def masked(lines: Sequence[str]) -> tuple[str, ...]:
 
 
 def _folded(shapes: list[str]) -> tuple[str, ...]:
-    """Repeats of up to four lines folded into one: three migrations look like one."""
-    for width in (1, 2, 3, 4):
+    """Repeats of up to seven lines folded into one: three migrations look like one."""
+    for width in range(1, 8):
         kept: list[str] = []
         for shape in shapes:
             kept.append(shape)
@@ -305,23 +307,36 @@ def _folded(shapes: list[str]) -> tuple[str, ...]:
     return tuple(shapes)
 
 
-# dbmate up to 2.10 and later had no `Applied:` line (looked for in the released programs 2.4.0 and 2.10.0).
-OLDER: dict[str, Callable[[str], bool]] = {"dbmate": lambda line: not line.startswith("Applied: ")}
+# Lines that some clean starts of a tool have and others have not.
+SOMETIMES: dict[str, Callable[[str], bool]] = {
+    "dbmate": lambda line: line.startswith("Applied: "),  # not up to 2.10 (looked for in the released programs 2.4.0 and 2.10.0)
+    "umzug": lambda line: "event: 'up'" in line,  # printed by its command only, not by `umzug.up()` in a program (its src/cli.ts)
+}
 
 
 @cache
 def clean_shapes(tool: str) -> frozenset[tuple[str, ...]]:
     mine = [started(one) for one in clean() if one.tool == tool]
     mine += [[line for line in lines if line != ANNOUNCED] for lines in mine]  # as recorded, without the script's announcement
-    older = [list(filter(OLDER[tool], lines)) for lines in mine] if tool in OLDER else []
-    return frozenset(masked(lines) for lines in (*mine, *older))
+    without = [[line for line in lines if not SOMETIMES[tool](line)] for lines in mine] if tool in SOMETIMES else []
+    return frozenset(masked(lines) for lines in (*mine, *without))
 
 
-def as_clean(tool: str, lines: Sequence[str]) -> bool:
-    """Nobody could tell this, or the last start in it, from a recorded clean start of the tool."""
+def as_clean(tool: str, lines: Sequence[str], spread_ms: int = 1_000) -> bool:
+    """Nobody could tell this, or the last start in it, from a recorded clean start of the tool.
+
+    Neighbours within SWAP_MS may have come in either order: two pipes write one stream.
+    """
     begins = [number for number, line in enumerate(lines) if line == ANNOUNCED]
     last = lines[begins[-1] :] if begins else lines
-    return masked(lines) in clean_shapes(tool) or masked(last) in clean_shapes(tool)
+    return any(masked(some) in clean_shapes(tool) for one in (lines, last) for some in orders(one, spread_ms))
+
+
+def orders(lines: Sequence[str], spread_ms: int) -> Iterator[Sequence[str]]:
+    """The lines, and with any two neighbours exchanged that are close enough."""
+    yield lines
+    for n in range(len(lines) - 1 if spread_ms <= SWAP_MS else 0):
+        yield [*lines[:n], lines[n + 1], lines[n], *lines[n + 2 :]]
 
 
 # ---- the tests ----
@@ -362,7 +377,7 @@ class Tried:
 
     def excused(self) -> bool:
         """Nobody could tell any of its tasks from one that started cleanly."""
-        return all(one.lines is not None and as_clean(self.start.tool, one.lines) for one in self.tasks)
+        return all(one.lines is not None and as_clean(self.start.tool, one.lines, one.spread_ms) for one in self.tasks)
 
 
 def disturbed(chance: random.Random) -> Tried:
@@ -436,15 +451,42 @@ def test_most_disturbed_failures_are_still_seen_as_failures() -> None:
 
 
 BROKEN_STARTS = {
-    "dbmate": ("Applying: 1_orders.sql", "Applied: 1_orders.sql in 6.3ms", "Applying: 2_note.sql", "Migrations check complete"),
-}
-"""What earlier long runs called PASS: a tool that says `Applied` of the first migration and not of the second."""
+    "dbmate": [
+        (ANNOUNCED, "Applying: 1_a.sql", "Applied: 1_a.sql in 6.3ms", "Applying: 2_b.sql", "Migrations check complete", READY),
+        (ANNOUNCED, "Continuing wi", "Error:", "Applying: 1_a.sql", READY),
+        (ANNOUNCED, "Applying: 1_a.sql", "A", READY),
+        (ANNOUNCED, "Applying: 1_a.sql", "Migration comm", READY),
+        ('Error: pq: column "note" of relation "orders" contains null values (23502)', "Applying: 1_a.sql", READY),
+        (ANNOUNCED, "Applying: 1_a.sql", READY, "Migration command exited with code 1", "Continuing with application startup..."),
+    ],
+    "typeorm": [
+        (
+            ANNOUNCED, "0 migrations are already loaded in the database.", "1 migrations were found in the source code.",
+            "1 migrations are new migrations must be executed.", "Migration CreateOrders1730716800001 has been executed successfully.",
+            "  dataType: undefined,", "  constraint: undefined,", "  routine: 'check_for_column_name_collision'", "}", READY,
+        ),
+    ],
+    "sequelize": [
+        (
+            ANNOUNCED, "Sequelize CLI [Node: 20.20.2, CLI: 6.6.5, ORM: 6.37.8]", 'Using environment "development".',
+            "== 1-orders: migrated (0.017s)", 'ERROR: column "note" of relation "orders" already exists', READY,
+        ),
+        (
+            ANNOUNCED, "Sequelize CLI [Node: 20.20.2, CLI: 6.6.5, ORM: 6.37.8]", "== 1-orders: migrating", "== 2-note: migrating =======",
+            "== 2-note: migrated (0.006s)", "== 3", "Migrations c", READY,
+        ),
+    ],
+    "umzug": [
+        ("{ event: 'migrating', name: 'a.js' }", "  event: 'migrated',", "  name: 'a.js',", "  durationSeconds: 0.068", READY),
+    ],
+}  # fmt: skip
+"""What earlier long runs called PASS: half of a tool's lines, the rest of an error, an end behind the end."""
 
 
-@pytest.mark.parametrize("tool", BROKEN_STARTS)
-def test_what_once_was_green_is_not(tool: str) -> None:
+@pytest.mark.parametrize(("tool", "lines"), [(tool, lines) for tool, some in BROKEN_STARTS.items() for lines in some])
+def test_what_once_was_green_is_not(tool: str, lines: tuple[str, ...]) -> None:
     """A start that an earlier long run found green stays without a PASS."""
-    assert verdict(tool, events([ANNOUNCED, *BROKEN_STARTS[tool], READY], TASK, NOW)) is not VerdictValue.PASS
+    assert verdict(tool, events(lines, TASK, NOW, spread_ms=900)) is not VerdictValue.PASS
 
 
 @pytest.mark.parametrize("one", [one for one in clean() if not one.script], ids=lambda one: f"{one.tool}-{one.case}")
