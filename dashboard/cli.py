@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import shlex
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
@@ -214,6 +215,8 @@ def _judged(options: argparse.Namespace, paths: Sequence[str] = (), **judging: A
             health_paths=settings.health_paths,
             at_ms=_time(getattr(options, "at", None)),
         )
+    if getattr(options, "at", None):
+        raise _usage("--at needs --from: the store keeps counts, not every line", hint="name the scene or log files: --from PATH")
     if not settings.store.exists():
         raise _usage(
             "nothing to read",
@@ -311,18 +314,41 @@ def _add_verify(commands: Commands) -> None:
     )
     parser.add_argument("--expect", metavar="'POST /route 201'", action="append", default=[], help="an answer that must come now")
     parser.add_argument(
-        "--baseline", default="last-healthy", metavar="last-healthy|DEPLOYMENT", help='what "worse" is measured against'
+        "--baseline", default="last-healthy", metavar="last-healthy|FAMILY:REV|ARN", help='what "worse" is measured against'
     )
-    parser.add_argument("--min-requests", type=int, metavar="N", help="answered requests that a PASS needs (default 20)")
+    parser.add_argument("--min-requests", type=_at_least_one, metavar="N", help="answered requests that a PASS needs (default 20)")
     parser.add_argument("--dry-run", action="store_true", help="report, and exit 0 whatever the verdict")
     parser.add_argument("--inconclusive", choices=("fail", "pass"), help="exit as if INCONCLUSIVE were this")
     parser.add_argument("--wait", metavar="10m", help="fetch and look again, at most so long; a certain FAIL ends it at once")
+    parser.add_argument(
+        "--since", metavar="24h", help="with --wait: fetch from so long ago, to have a deployment to compare with (default 2h)"
+    )
+    parser.add_argument("--junit", metavar="FILE", help="also write the checks to this file as JUnit XML, whatever happens")
     parser.add_argument("--probe-db", metavar="VARIABLE", help="ask the database too, read-only; names the variable that holds its URL")
     _add_aws(parser)
     _add_format(parser, "junit", "github")
 
 
+def _at_least_one(text: str) -> int:
+    if not text.isascii() or not text.isdigit() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number from 1 on")
+    return int(text)
+
+
 def _verify(options: argparse.Namespace) -> int:
+    from parsers import TriageError
+
+    try:
+        return _verified(options)
+    except TriageError as error:
+        if options.junit:
+            from dashboard.reporting import write_unseen
+
+            write_unseen(options.junit, str(error))
+        raise
+
+
+def _verified(options: argparse.Namespace) -> int:
     from parsers import parse_expectation
 
     for text in options.expect:
@@ -339,6 +365,10 @@ def _verify(options: argparse.Namespace) -> int:
         judgement = probed(judgement, deployment, options.probe_db, _say)
     verdict = judgement.verdict_of(deployment.deployment_id)
     assert verdict is not None
+    if options.junit:
+        from dashboard.reporting import write_checks
+
+        write_checks(options.junit, deployment, verdict)
     if options.format in ("junit", "github"):
         from dashboard.reporting import report_text, summary_of
 
@@ -350,13 +380,15 @@ def _verify(options: argparse.Namespace) -> int:
     else:
         from dashboard.terminal import Paper, verdict_text
 
-        verdict_text(Paper.of(sys.stdout, options.color), deployment, verdict, judgement)
+        source = "".join(f" --from {shlex.quote(path)}" for path in options.sources or ())
+        verdict_text(Paper.of(sys.stdout, options.color), deployment, verdict, judgement, source)
     return exit_code_of(verdict, dry_run=options.dry_run, inconclusive=options.inconclusive)
 
 
 def _looked(options: argparse.Namespace, claims: Mapping[str, Any]) -> tuple[Judgement, Deployment]:
     """One look at what is there."""
     judgement = _judged(options, **claims)
+    _check_baseline(judgement, options.baseline)
     return judgement, chosen_deployment(judgement.deployments, options.task_definition, options.deployment, options.commit)
 
 
@@ -369,6 +401,9 @@ def _waited(options: argparse.Namespace, claims: Mapping[str, Any]) -> tuple[Jud
     wait_ms = duration_ms(options.wait)
     if wait_ms is None:
         raise _usage(f"--wait {options.wait!r} is no duration", hint="for example: --wait 10m")
+    since_ms = duration_ms(options.since) if options.since else None
+    if options.since and since_ms is None:
+        raise _usage(f"--since {options.since!r} is no duration", hint="for example: --since 24h")
     settings = _settings(options)
     if settings.sources:
         return _looked(options, claims)
@@ -380,7 +415,18 @@ def _waited(options: argparse.Namespace, claims: Mapping[str, Any]) -> tuple[Jud
     def choose(judgement: Judgement) -> Deployment:
         return chosen_deployment(judgement.deployments, options.task_definition, options.deployment, options.commit)
 
-    return wait_for_verdict(settings, judge_as, choose, wait_ms=wait_ms, say=_say)
+    judgement, deployment = wait_for_verdict(settings, judge_as, choose, wait_ms=wait_ms, since_ms=since_ms, say=_say)
+    _check_baseline(judgement, options.baseline)
+    return judgement, deployment
+
+
+def _check_baseline(judgement: Judgement, name: str) -> None:
+    """Raises UsageError for a baseline that nobody has seen: silence would compare with nothing."""
+    from parsers import is_named
+
+    if name != "last-healthy" and not any(is_named(one, name) for one in judgement.deployments):
+        known = ", ".join(one.task_definition for one in judgement.deployments[-8:]) or "none"
+        raise _usage(f"--baseline {name}: no such deployment", hint=f"last-healthy, or one of: {known}")
 
 
 # report, lint
@@ -424,21 +470,30 @@ def chosen_deployment(
     deployments: Sequence[Deployment], definition: str | None, arn: str | None, commit: str | None
 ) -> Deployment:
     """The newest deployment that fits; raises UsageError naming what there is."""
+    from parsers import is_named
 
     def fits(one: Deployment) -> bool:
         if definition is not None:
-            return one.task_definition == definition or (
-                definition.lstrip(":").isdigit() and one.revision == int(definition.lstrip(":"))
-            )
+            return is_named(one, definition)
         if arn is not None:
-            return one.deployment_id == arn or one.deployment_id.endswith(arn)
-        return commit is None or (one.commit or "").startswith(commit)
+            return one.deployment_id.endswith(arn)
+        return commit is None or same_commit(one.commit, commit)
 
     fitting = [one for one in deployments if fits(one)]
     if fitting:
         return fitting[-1]
     known = ", ".join(one.task_definition for one in deployments[-8:]) or "none: the input has no ecs.json"
     raise _usage("no such deployment", hint=f"deployments seen: {known}")
+
+
+SHORTEST_COMMIT = 7
+
+
+def same_commit(known: str | None, asked: str) -> bool:
+    """Whether two ids name one commit: an image's tag holds the beginning of it, a pipeline knows the whole."""
+    if not known or not asked:
+        return False
+    return known.startswith(asked) or (len(known) >= SHORTEST_COMMIT and asked.startswith(known))
 
 
 def exit_code_of(verdict: Verdict, *, dry_run: bool = False, inconclusive: str | None = None) -> int:

@@ -21,7 +21,7 @@ from dashboard.report import (
     to_sarif,
     verdict_annotations,
 )
-from parsers import LINT_RULES, Deployment, InputError, LintFinding, lint_files, show
+from parsers import LINT_RULES, Deployment, InputError, LintFinding, Verdict, lint_files, show
 
 LINTED_NAMES = (
     "*.sh", "*.bash", "*entrypoint*", "Dockerfile", "Dockerfile.*", "*.Dockerfile", "Containerfile", "package.json", "Procfile",
@@ -64,6 +64,23 @@ def _github(summary: Summary, environment: Mapping[str, str]) -> str:
     except OSError as error:
         raise InputError(f"GITHUB_STEP_SUMMARY: {error}", hint="the runner sets it to a file that can be written") from error
     return annotations
+
+
+def write_checks(path: str, deployment: Deployment, verdict: Verdict) -> None:
+    """The checks as JUnit XML in a file. Raises InputError when it cannot be written."""
+    _write(path, to_junit([(deployment, verdict)]))
+
+
+def write_unseen(path: str, why: str) -> None:
+    """That nothing could be judged, as an error in a JUnit file: a pipeline must not read silence as success."""
+    _write(path, to_junit([], could_not_look=why))
+
+
+def _write(path: str, text: str) -> None:
+    try:
+        Path(path).write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise InputError(f"{path}: {error.strerror}", hint="--junit takes a file that can be written") from error
 
 
 # ---- lint ----

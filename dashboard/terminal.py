@@ -153,8 +153,8 @@ def _worst(one: Deployment) -> str:
     return outcome_words(tasks[0].migration_outcome, code=tasks[0].error_code, continued=tasks[0].application_continued)
 
 
-def verdict_text(paper: Paper, deployment: Deployment, verdict: Verdict, judgement: Judgement) -> None:
-    """The five checks, then the verdict with its reasons and the lines that prove them."""
+def verdict_text(paper: Paper, deployment: Deployment, verdict: Verdict, judgement: Judgement, source: str = "") -> None:
+    """The five checks, then the verdict with its reasons and the lines that prove them. `source`: where `triage show` finds them again."""
     paper.line(
         f"{deployment.task_definition}  {deployment.commit or ''}  started {moment(deployment.started_ms)}  ECS {deployment.ecs_status}"
     )
@@ -172,9 +172,9 @@ def verdict_text(paper: Paper, deployment: Deployment, verdict: Verdict, judgeme
         if finding is not None:
             for evidence in finding.evidence[:3]:
                 paper.line(f"      {clock(evidence.timestamp_ms)}  {fit_log(evidence.text, paper.width - 17)}")
-            paper.line(paper.paint(f"      triage show {finding.id}", "dim"))
-    for need in verdict.needed:
-        paper.wrapped(need, first="  needed: ", indent="          ")
+            paper.line(paper.paint(f"      triage show {finding.id}{source}", "dim"))
+    for need in verdict.needed if verdict.verdict is VerdictValue.INCONCLUSIVE else ():
+        paper.wrapped(show(need), first="  needed: ", indent="          ")
 
 
 def fit_log(text: str, width: int) -> str:

@@ -28,14 +28,15 @@ def wait_for_verdict(
     choose: Choose,
     *,
     wait_ms: int,
+    since_ms: int | None = None,
     say: Callable[[str], None],
     clock: Clock | None = None,
     fetch: Callable[[Workspace], object] | None = None,
 ) -> tuple[Judgement, Deployment]:
     """Fetches and judges until the verdict is certain or the time is over; the last judgement and its deployment.
 
-    `choose` names the deployment and raises UsageError while it is not there. Raises NotSeenError (exit 4) when AWS cannot be
-    asked, or the deployment never came.
+    Fetched are the last `since_ms` (two hours when None). `choose` names the deployment and raises UsageError while it is not
+    there. Raises NotSeenError (exit 4) when AWS cannot be asked, or the deployment never came.
     """
     kept = _Seen()
     with Workspace.open(settings) as workspace:
@@ -44,7 +45,7 @@ def wait_for_verdict(
             if fetch is not None:
                 fetch(workspace)
             else:
-                run_fetch(settings, FetchRequest(), workspace)
+                run_fetch(settings, FetchRequest(since_ms=since_ms), workspace)
             kept.judgement = judge_store(workspace, judge_as)
             try:
                 target = choose(kept.judgement)

@@ -69,7 +69,7 @@ from parsers.reading import Reader, Reading, StreamReading, in_order, merge, rea
 from parsers.remedies import Remedy, forecast, load_remedies, remedy_for
 from parsers.rules import Pack, Rule, RuleSet, load_packs, packs_digest, rules_from_plain, rules_to_plain, shorten
 from parsers.statistics import RateShift, bound_text, needed_text, requests_to_clear, share_text, upper_bound, wilson
-from parsers.verdict import DeploymentEvidence, FailingRoute, JudgeSettings, failing_routes, judge, split_by_deployment
+from parsers.verdict import DeploymentEvidence, FailingRoute, JudgeSettings, failing_routes, is_named, judge, split_by_deployment
 
 if TYPE_CHECKING:
     from parsers.lint import LINT_RULES, LintFinding, LintRule, lint_files
@@ -151,6 +151,7 @@ __all__ = [
     "finding_document",
     "forecast",
     "in_order",
+    "is_named",
     "judge",
     "judge_expectation",
     "judge_fix",

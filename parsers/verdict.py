@@ -66,7 +66,7 @@ class JudgeSettings:
     persistent_requests: int = 5
     persistent_share: float = 0.1
     fixes: tuple[str, ...] = ()  # fingerprints that this deployment claims to have fixed
-    baseline: str = "last-healthy"  # or a deployment's id, or the end of it
+    baseline: str = "last-healthy"  # or a deployment by its name (`is_named`)
     expect: tuple[str, ...] = ()  # "POST /api/v1/clinical-notes 201"
 
 
@@ -189,7 +189,15 @@ def _baseline(
     mine = [(e, v) for e, v in zip(earlier, verdicts, strict=True) if e.deployment.service == part.deployment.service]
     if settings.baseline == "last-healthy":
         return next((e for e, v in reversed(mine) if v.verdict is VerdictValue.PASS), None)
-    return next((e for e, _ in reversed(mine) if e.deployment.deployment_id.endswith(settings.baseline)), None)
+    return next((e for e, _ in reversed(mine) if is_named(e.deployment, settings.baseline)), None)
+
+
+def is_named(one: Deployment, name: str) -> bool:
+    """Whether `name` is this deployment: `family:50`, `:50`, `50`, its ARN or at least eight letters of the end of it."""
+    revision = name.removeprefix(":")
+    if revision.isascii() and revision.isdigit() and len(revision) < 8:
+        return one.revision == int(revision)
+    return one.task_definition == name or (len(name) >= 8 and one.deployment_id.endswith(name))
 
 
 def split_by_deployment(

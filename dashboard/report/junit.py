@@ -6,10 +6,25 @@ Format: https://github.com/testmoapp/junitxml
 from __future__ import annotations
 
 import xml.etree.ElementTree as ET
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from dashboard.report.escaping import xml_text
-from parsers import Check, Deployment, Verdict, VerdictValue, rfc3339
+from parsers import Check, CheckId, Deployment, ReasonCode, Verdict, VerdictValue, rfc3339
+
+_TOLD_UNDER: Mapping[CheckId, frozenset[ReasonCode]] = {
+    CheckId.TARGET_RUNS: frozenset((
+        ReasonCode.CRASH_LOOP, ReasonCode.ROLLED_BACK, ReasonCode.WRONG_REVISION, ReasonCode.IN_PROGRESS, ReasonCode.CONTROLLER_NOT_JUDGED,
+    )),
+    CheckId.START_UP: frozenset((
+        ReasonCode.MIGRATION_FAILED_CONTINUED, ReasonCode.MIGRATION_FAILED, ReasonCode.NEVER_RAN, ReasonCode.STARTUP_FAILED,
+        ReasonCode.MIGRATION_STUCK, ReasonCode.MIGRATION_PENDING, ReasonCode.MIGRATION_SUSPECT, ReasonCode.CONTRADICTION,
+    )),
+    CheckId.NEW_OR_WORSE: frozenset((
+        ReasonCode.FIX_NOT_EFFECTIVE, ReasonCode.STILL_FAILING, ReasonCode.NEW_FAILURE, ReasonCode.WORSE_RATE,
+    )),
+    CheckId.FIX_EFFECTIVE: frozenset((ReasonCode.FIX_NOT_EFFECTIVE,)),
+}  # fmt: skip
+"""Which reasons a failed case tells: its own, not its neighbour's."""
 
 
 def to_junit(pairs: Iterable[tuple[Deployment, Verdict]], *, could_not_look: str | None = None) -> str:
@@ -50,7 +65,8 @@ def _case(suite: ET.Element, deployment: Deployment, verdict: Verdict, check: Ch
     text = xml_text(check.text)
     if check.result is VerdictValue.FAIL:
         failure = ET.SubElement(case, "failure", message=text, type="FAIL")
-        failure.text = xml_text("\n".join(reason.text for reason in verdict.reasons) or check.text)
+        told = [reason.text for reason in verdict.reasons if reason.code in _TOLD_UNDER.get(check.id, frozenset())]
+        failure.text = xml_text("\n".join(told) or check.text)
     elif check.result is VerdictValue.INCONCLUSIVE:
         needed = "; ".join(verdict.needed)
         ET.SubElement(case, "skipped", message=xml_text(f"{check.text}{f' (needed: {needed})' if needed else ''}"))
