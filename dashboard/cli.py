@@ -92,7 +92,7 @@ def build_parser() -> argparse.ArgumentParser:
     for add in (
         _add_classify, _add_deployments, _add_verify, _add_report, _add_lint, _add_findings, _add_show, _add_explain, _add_rules,
         _add_fetch, _add_doctor,
-        _add_config, _add_forget, _add_dashboard, _add_demo,
+        _add_config, _add_export, _add_forget, _add_dashboard, _add_demo,
     ):  # fmt: skip
         add(commands)
     return parser
@@ -815,6 +815,44 @@ def _config(options: argparse.Namespace) -> int:
 
     for key, value, origin in described(_settings(options)):
         sys.stdout.write(f"{key:<16} {value or '-'}{f'   ({origin})' if options.origin else ''}\n")
+    return 0
+
+
+def _add_export(commands: Commands) -> None:
+    parser = _command(
+        commands, "export", _export, "what the store holds as Parquet or JSON lines by day, for DuckDB, Athena, Spark, Trino, pyarrow"
+    )
+    parser.add_argument("folder", metavar="FOLDER", help="where the tables go; a repeated export replaces its own files")
+    parser.add_argument(
+        "--from", dest="sources", metavar="PATH", action="append", help="a scene or log files in place of the store (repeatable)"
+    )
+    parser.add_argument("--store", metavar="FILE", help="the store to export; with --from it is filled first")
+    parser.add_argument("--packs", metavar="PATH", action="append", default=[], help="your own rule packs beside the shipped ones")
+    parser.add_argument("--format", choices=("parquet", "json"), default="parquet", help="parquet (default), json: one object a line")
+
+
+def _export(options: argparse.Namespace) -> int:
+    from dataclasses import replace
+    from pathlib import Path
+    from tempfile import TemporaryDirectory
+
+    from dashboard.exporting import export
+    from dashboard.workspace import Workspace
+
+    settings = _settings(options)
+    if not settings.sources and not settings.store.exists():
+        raise _usage("nothing to export", hint="name a scene or log files: --from PATH, or `triage fetch` first")
+    with TemporaryDirectory() as passing:
+        if settings.sources and not options.store:
+            settings = replace(settings, store=Path(passing) / "store.db")
+        with Workspace.open(settings) as workspace:
+            if settings.sources:
+                workspace.collect()
+            report = export(workspace, Path(options.folder), options.format)
+    for table, rows in sorted(report.rows.items()):
+        sys.stdout.write(f"{rows:>10,} rows in {report.files[table]:>6,} file(s)  {table}\n")
+    if report.removed:
+        _say(f"{report.removed} file(s) of an earlier export removed: the store says otherwise now")
     return 0
 
 
