@@ -60,6 +60,7 @@ class _Run:
     failures: list[tuple[Fact, Match]] = field(default_factory=list)
     applying: list[str] = field(default_factory=list)
     applied: list[str] = field(default_factory=list)
+    ended: list[str] = field(default_factory=list)  # migrations whose step ended, well or not
     applied_count: int = 0
     found: int | None = None
     exit_code: int | None = None
@@ -240,6 +241,7 @@ class _Machine:
         elif kind is MarkKind.STEP:
             late = self._silent(run) and any(name not in run.applying for name in mark.migrations)
             run.damaged = run.damaged or late  # the end of a step whose beginning is not there
+            run.ended.extend(mark.migrations)
         elif kind is MarkKind.EXIT:
             run.exit_code = mark.exit_code
             run.damaged = run.damaged or mark.exit_code is None
@@ -420,10 +422,10 @@ def _lines_are_missing(run: _Run, pack: Pack | None) -> bool:
         and not run.applied_count
         and not any(m.kind is MarkKind.APPLIED and not m.migrations for m in run.marks)
     )
-    unfinished = bool(run.applied) and any(
-        name not in run.applied for name in run.applying
-    )  # of a silent tool too: it does say it
-    return headless or unfinished or (one_by_one and (run.doubted or not run.witnessed))
+    ended = {*run.applied, *run.ended}
+    unfinished = bool(ended) and any(name not in ended for name in run.applying)  # the end of one is told, of another not
+    unbegun = MarkKind.APPLYING in told and any(name not in run.applying for name in run.applied)
+    return headless or unfinished or (one_by_one and (unbegun or run.doubted or not run.witnessed))
 
 
 def _success(run: _Run, pack: Pack | None) -> tuple[Outcome, Confidence]:
