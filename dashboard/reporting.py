@@ -25,6 +25,7 @@ from parsers import LINT_RULES, Deployment, InputError, LintFinding, Verdict, li
 
 LINTED_NAMES = (
     "*.sh", "*.bash", "*entrypoint*", "Dockerfile", "Dockerfile.*", "*.Dockerfile", "Containerfile", "package.json", "Procfile",
+    "docker-compose*.y*ml", "compose*.y*ml",
 )  # fmt: skip
 _SKIPPED = frozenset(("node_modules", ".git", "vendor", ".venv", "venv", "dist", "build", "__pycache__"))
 MAX_FILES = 2_000

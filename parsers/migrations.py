@@ -271,7 +271,7 @@ class _Machine:
         """A failure that is no run's for certain: of steps that follow it without a beginning, or of steps told one by one before it."""
         if self.current is None:
             self.refused_ms = fact.last_ms
-        elif self.current.closed_ms is None:
+        elif self.current.closed_ms is None or not self._over(fact):
             self.current.doubted = True
 
     def _chatter(self, fact: Fact) -> None:
@@ -425,7 +425,8 @@ def _lines_are_missing(run: _Run, pack: Pack | None) -> bool:
     ended = {*run.applied, *run.ended}
     unfinished = bool(ended) and any(name not in ended for name in run.applying)  # the end of one is told, of another not
     unbegun = MarkKind.APPLYING in told and any(name not in run.applying for name in run.applied)
-    return headless or unfinished or (one_by_one and (unbegun or run.doubted or not run.witnessed))
+    doubted = run.doubted and (one_by_one or pack.success == "silent")
+    return headless or unfinished or doubted or (one_by_one and (unbegun or not run.witnessed))
 
 
 def _success(run: _Run, pack: Pack | None) -> tuple[Outcome, Confidence]:

@@ -26,6 +26,8 @@ from parsers.lint.state import (
 )
 from parsers.lint.words import as_word, brace_words, joined_text, known_output
 
+_ARRAY = re.compile(r'"?\$\{(\w+)\[[@*]\]\}"?')
+
 
 class Expansion:
     """The walk's memory, and how it turns words into values."""
@@ -58,6 +60,9 @@ class Expansion:
             if self.shell.arguments is not None:
                 return list(self.shell.arguments)
             return [Value(text=UNKNOWN)]
+        array = _ARRAY.fullmatch(word.raw)
+        if array is not None:
+            return list(self.shell.arrays.get(array[1], (Value(text=UNKNOWN),)))
         literal = word.literal
         if literal is not None and "{" in word.raw and not any(part.quoted for part in word.parts):
             return [Value(text=text) for text in brace_words(literal)]

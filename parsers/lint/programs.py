@@ -84,7 +84,7 @@ class Programs(Expansion):
             raise Exit(Status(code=143), node.line)
         rows = next((redirect.rows for redirect in node.redirects if redirect.rows and redirect.op.startswith("<<")), None)
         if rows and name in {"sh", "bash", "ash"}:
-            return self._nested("\n".join(rows), Peeled(words=(), interpreter=name), node.line)
+            return self._nested("\n".join(rows), Peeled(words=(), interpreter=name, options=peeled.words[1:]), node.line)
         if replaces or is_server(peeled):
             if self.tape.failing:
                 self.tape.server_started = True

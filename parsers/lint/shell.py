@@ -69,8 +69,9 @@ class Redirect:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Assignment:
     name: str
-    value: Word | None  # None: an array, or a subscript: its value is not followed
+    value: Word | None  # None: an array, or a subscript, whose value is not followed
     append: bool = False
+    elements: tuple[Word, ...] | None = None  # of an array
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -601,20 +602,22 @@ class _Reader:
             return None
         self.pos = match.end()
         if self.starts("("):
-            self._array()
-            return Assignment(name=match[1], value=None)
+            return Assignment(name=match[1], value=None, append=bool(match[3]), elements=self._array())
         here = self.pos < len(self.text) and self.text[self.pos] not in _META
         value = self.word() if here or self.starts("<(") else Word(raw="", parts=(), line=self.line)
         return Assignment(name=match[1], value=None if match[2] else value, append=bool(match[3]))
 
-    def _array(self) -> None:
+    def _array(self) -> tuple[Word, ...]:
         self.pos += 1
+        elements: list[Word] = []
         while True:
             self.blank()
             if self.take(")"):
-                return
-            if self.word() is None:
+                return tuple(elements)
+            word = self.word()
+            if word is None:
                 raise self.error(f"an array's element expected, {self.peek_shown()} found")
+            elements.append(word)
 
     def redirects(self) -> tuple[Redirect, ...]:
         found: list[Redirect] = []

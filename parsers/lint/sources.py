@@ -1,4 +1,4 @@
-"""Files -> the scripts in them: sh and bash, Dockerfiles, package.json, Procfiles, ECS task definitions."""
+"""Files -> the scripts in them: sh and bash, Dockerfiles, package.json, Procfiles, ECS task definitions, compose files."""
 
 from __future__ import annotations
 
@@ -8,6 +8,8 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 
+from parsers.lint.commands import SHELLS
+from parsers.lint.compose import commands
 from parsers.lint.state import Setting
 
 MAX_SCRIPT_CHARS = 200_000
@@ -36,6 +38,8 @@ def script_sources(path: str, text: str, near: Mapping[str, tuple[str, int]]) ->
         yield from _task_definition(text, near)
     elif re.match(r"(?i)(?:docker|container)file(?:\.|$)", name) or name.lower().endswith((".dockerfile", ".containerfile")):
         yield from _dockerfile(text, near)
+    elif name.endswith((".yml", ".yaml")):
+        yield from compose_sources(text, near)
     elif name == "Procfile":
         for number, row in enumerate(text.splitlines(), 1):
             match = re.match(r"([A-Za-z0-9_-]+):\s*(.+)", row)
@@ -115,6 +119,12 @@ def _task_definition(text: str, near: Mapping[str, tuple[str, int]]) -> Iterator
                 )
 
 
+def compose_sources(text: str, near: Mapping[str, tuple[str, int]]) -> Iterator[Source]:
+    for one in commands(text):
+        script = one.text if isinstance(one.text, str) else _quoted(list(one.text))
+        yield Source(text=script, line=one.line, setting=Setting(package_scripts=near), where=one.where)
+
+
 def _quoted(words: list[str]) -> str:
     return " ".join("'" + word.replace("'", "'\\''") + "'" for word in words)
 
@@ -124,10 +134,11 @@ _INSTRUCTION = re.compile(r"[ \t]*(?:ONBUILD[ \t]+)?(RUN|CMD|ENTRYPOINT|SHELL|HE
 
 def _dockerfile(text: str, near: Mapping[str, tuple[str, int]]) -> Iterator[Source]:
     shell: list[str] = ["/bin/sh", "-c"]
+    entrypoint: list[str] = []
     for line, instruction in _instructions(text):
         match = _INSTRUCTION.match(instruction)
         if re.match(r"[ \t]*FROM[ \t]", instruction, re.IGNORECASE):
-            shell = ["/bin/sh", "-c"]
+            shell, entrypoint = ["/bin/sh", "-c"], []
         if not match or match[1].upper() == "HEALTHCHECK":
             continue
         keyword, rest = match[1].upper(), re.sub(r"^(?:--\S+[ \t]+)*", "", match[2])
@@ -137,7 +148,9 @@ def _dockerfile(text: str, near: Mapping[str, tuple[str, int]]) -> Iterator[Sour
             continue
         setting = Setting(package_scripts=near)
         if words is not None:
-            yield Source(text=_quoted(words), line=line, setting=setting, where=keyword, build=keyword == "RUN")
+            entrypoint = words if keyword == "ENTRYPOINT" else entrypoint
+            before = entrypoint if keyword == "CMD" and _is_shell(entrypoint) else []  # ["sh", "-c"]: CMD is its script
+            yield Source(text=_quoted([*before, *words]), line=line, setting=setting, where=keyword, build=keyword == "RUN")
             continue
         dialect = "bash" if posixpath.basename(shell[0]) == "bash" else "sh"
         setting = replace(
@@ -146,6 +159,10 @@ def _dockerfile(text: str, near: Mapping[str, tuple[str, int]]) -> Iterator[Sour
         if len(shell) > 1 and shell[1] != "-c" and shell[1].endswith("c"):
             setting = replace(setting, options=(shell[1][:-1], *setting.options))
         yield Source(text=_here_script(rest), line=line, setting=setting, where=keyword, build=keyword == "RUN")
+
+
+def _is_shell(words: list[str]) -> bool:
+    return len(words) > 1 and posixpath.basename(words[0]) in SHELLS and words[-1].startswith("-") and words[-1].endswith("c")
 
 
 def _here_script(text: str) -> str:

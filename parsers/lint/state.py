@@ -123,6 +123,7 @@ class Shell:
 
     dialect: str
     variables: dict[str, Value] = field(default_factory=dict)
+    arrays: dict[str, tuple[Value, ...]] = field(default_factory=dict)
     functions: dict[str, Command] = field(default_factory=dict)
     errexit: bool = False
     was_errexit: bool = False
@@ -138,6 +139,7 @@ class Shell:
     def child(self) -> Shell:
         other = copy(self)
         other.variables = dict(self.variables)
+        other.arrays = dict(self.arrays)
         other.functions = dict(self.functions)
         other.traps = {name: action for name, action in self.traps.items() if name != "EXIT" and (name != "ERR" or self.errtrace)}
         return other

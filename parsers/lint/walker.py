@@ -449,7 +449,11 @@ class Walker(Programs):
     def _assignments(self, node: Simple, substituted: list[Status]) -> Status:
         for assignment in node.assignments:
             value = self._value(assignment, substituted)
-            if assignment.append:
+            if assignment.elements is not None:
+                held_before = self.shell.arrays.get(assignment.name, ()) if assignment.append else ()
+                elements = [one for word in assignment.elements for one in self.fields(word, substituted)]
+                self.shell.arrays[assignment.name] = (*held_before, *elements)
+            elif assignment.append:
                 held = self.shell.variables.get(assignment.name, EMPTY)
                 joined = None if held.text is None or value.text is None else held.text + value.text
                 value = Value(text=joined, failure=value.failure or held.failure)

@@ -249,6 +249,54 @@ def test_a_build_step_that_migrates_is_remarked() -> None:
     assert _rules("FROM x\nRUN npx prisma migrate deploy\n", "Dockerfile") == [(2, "migrates_at_build")]
 
 
+def test_a_shell_as_entrypoint_runs_the_command_as_its_script() -> None:
+    """`ENTRYPOINT ["sh", "-c"]` and CMD are one command; another entrypoint takes the CMD as its arguments."""
+    hidden = 'FROM x\nENTRYPOINT ["/bin/sh", "-c"]\nCMD ["npx prisma migrate deploy; exec node server.js"]\n'
+
+    assert _rules(hidden, "Dockerfile") == [(3, "semicolon")]
+    assert _rules(hidden.replace('["/bin/sh", "-c"]', '["tini", "--"]'), "Dockerfile") == []
+    assert _rules(hidden.replace("FROM x\n", "").replace("CMD", "FROM y\nCMD"), "Dockerfile") == []
+
+
+COMPOSE = """\
+services:
+  api:
+    image: api
+    command: sh -c "npx prisma migrate deploy; node server.js"
+  web:
+    command: ["sh", "-c", "npx prisma migrate deploy && node server.js"]
+  worker:
+    entrypoint: >
+      sh -c "alembic upgrade head || true
+             && gunicorn app:app"
+    environment:
+      - A=1
+  admin:
+    command:
+      - 'bash'
+      - -c
+      - |
+        echo not followed
+  jobs:
+    command: # nothing to run
+    entrypoint: ['bash', '-c', 'set -e; knex migrate:latest; exec node "$$MAIN"']
+  other:
+    command: *anchor
+  ok:
+    command: bash -c "alembic upgrade head && uvicorn main:app"
+"""
+
+
+def test_commands_of_compose_files() -> None:
+    """One line, a list in either style, folded: what hides is named with its service; what cannot be followed is left out."""
+    found = lint_text(COMPOSE, "docker-compose.yml")
+
+    assert [(item.line, item.rule, item.where) for item in found] == [
+        (4, "semicolon", "api.command"),
+        (8, "or_true", "worker.entrypoint"),
+    ]
+
+
 def test_package_scripts_are_followed_across_files() -> None:
     """`npm run x` of a script is looked up in the package.json given beside it, and the loss is named where it stands."""
     package = '{\n "scripts": {\n  "db:up": "prisma migrate deploy || true"\n }\n}'
