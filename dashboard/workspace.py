@@ -52,12 +52,14 @@ from parsers import (
     Redactor,
     RequestCount,
     Severity,
+    Side,
     StreamKey,
     StreamReading,
     TaskDefinition,
     UnexplainedGroup,
     Verdict,
     attribute,
+    compare_kinds,
     ecs_facts,
     judge,
     read,
@@ -451,17 +453,23 @@ class Workspace:
     def _compare(self, row: DeploymentRow, before: DeploymentRow) -> Comparison:
         now = {one.fingerprint: one for one in self.failures(Filters(deployment_id=row.deployment.deployment_id))}
         then = {one.fingerprint: one for one in self.failures(Filters(deployment_id=before.deployment.deployment_id))}
-        worse: list[FailureGroup] = []
-        same: list[FailureGroup] = []
-        for fingerprint in now.keys() & then.keys():
-            a, b = now[fingerprint], then[fingerprint]
-            (worse if _is_worse(a.requests, row.requests, b.requests, before.requests) else same).append(a)
+        changes = compare_kinds(self._side(row.deployment), self._side(before.deployment))
+        rates = {one.fingerprint for one in changes.worse}
+        both = now.keys() & then.keys()
         order = _by_weight
         return Comparison(
             new=tuple(sorted((now[f] for f in now.keys() - then.keys()), key=order)),
-            worse=tuple(sorted(worse, key=order)),
+            worse=tuple(sorted((now[f] for f in both & rates), key=order)),
             gone=tuple(sorted((then[f] for f in then.keys() - now.keys()), key=order)),
-            same=tuple(sorted(same, key=order)),
+            same=tuple(sorted((now[f] for f in both - rates), key=order)),
+        )
+
+    def _side(self, one: Deployment) -> Side:
+        """A deployment's share of what the verdicts stand on: screens compare as verdicts and reports do."""
+        findings, counts = self.evidence()
+        mine = {row.stream for row in self.sources() if row.attribution.deployment_id == one.deployment_id}
+        return Side(
+            deployment=one, findings=tuple(f for f in findings if f.stream in mine), counts=tuple(c for c in counts if c.stream in mine)
         )
 
     # ---- asking
@@ -577,11 +585,6 @@ def _run_words(run: MigrationRun) -> str:
     parts.append(f"exit code {run.exit_code}" if run.exit_code is not None else "")
     parts.append("the application continued" if run.application_continued else "")
     return ", ".join(part for part in parts if part)
-
-
-def _is_worse(now: int, now_of: int, then: int, then_of: int) -> bool:
-    """More often than before by more than chance: the intervals of the two shares do not touch."""
-    return wilson(now, max(now, now_of))[0] > wilson(then, max(then, then_of))[1]
 
 
 def _by_weight(one: FailureGroup) -> tuple[int, int, str]:

@@ -45,6 +45,7 @@ from parsers.model import (
     Verdict,
     VerdictValue,
 )
+from parsers.statistics import needed_text
 
 SETTLE_MS = 5 * 60_000
 MIN_REQUESTS = 20
@@ -778,7 +779,7 @@ def _enough_evidence(work: _Judgement, part: DeploymentEvidence, as_of_ms: int, 
             f"{part.answered} answered request(s); {settings.min_requests} are needed to judge",
             requests=part.answered,
         )
-        work.needed.append(f"{missing} more request(s)")
+        work.needed.append(needed_text(missing, _pace(part, as_of_ms)))
         result = VerdictValue.INCONCLUSIVE
     elif part.streams and not has_access:
         work.reason(ReasonCode.TOO_FEW_REQUESTS, "no access lines in these logs: requests cannot be counted", requests=0)
@@ -789,3 +790,9 @@ def _enough_evidence(work: _Judgement, part: DeploymentEvidence, as_of_ms: int, 
     texts.append(f"{part.answered} requests on {len(part.streams)} stream(s)")
     work.check(CheckId.ENOUGH_EVIDENCE, result, "; ".join(texts))
     return min(complete_to, as_of_ms) if complete_to is not None else None
+
+
+def _pace(part: DeploymentEvidence, as_of_ms: int) -> float:
+    """Answered requests a minute since the first of them."""
+    first = min((count.minute_ms for count in part.counts if not count.health_check), default=as_of_ms)
+    return part.answered / max(1.0, (as_of_ms - first) / 60_000)

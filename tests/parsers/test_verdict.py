@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from pathlib import Path
 
@@ -104,7 +105,21 @@ def test_too_few_requests_is_inconclusive_and_says_how_many_more() -> None:
     (verdict,) = verdicts(told(TASK, (*MIGRATED, *answers(7))), ONE)
 
     assert verdict.verdict is VerdictValue.INCONCLUSIVE
-    assert verdict.needed == ("13 more request(s)",)
+    (needed,) = verdict.needed
+    assert re.fullmatch(r"13 more requests \(about \d+ minutes at this pace\)", needed)
+
+
+def test_one_request_a_minute_says_truly_how_long_it_takes() -> None:
+    """At one request a minute, what is missing takes about as many minutes; once it has come, the verdict is PASS."""
+    start = told(TASK, MIGRATED)
+    slow = [event for n, text in enumerate(answers(20), 1) for event in told(TASK, (text,), at_ms=START + n * 60_000)]
+
+    (early,) = verdicts([*start, *slow[:8]], ONE, at_ms=START + 8 * 60_000)
+    (later,) = verdicts([*start, *slow], ONE, at_ms=START + 20 * 60_000)
+
+    assert early.verdict is VerdictValue.INCONCLUSIVE
+    assert early.needed in {(f"12 more requests (about {minutes} minutes at this pace)",) for minutes in (11, 12)}
+    assert later.verdict is VerdictValue.PASS
 
 
 def test_no_logs_is_inconclusive() -> None:
