@@ -47,10 +47,22 @@ def failures_by_deployment(cells: Sequence[LadderCell], names: Mapping[str, str]
     figure = _figure(dark=dark, height=300)
     for layer in _layers_of(cells):
         values = [counts.get((identifier, layer), 0) for identifier in columns]
-        figure.add_trace(_stack([names[identifier] for identifier in columns], values, layer, text=True))
+        figure.add_trace(_stack(_places([names[identifier] for identifier in columns]), values, layer, text=True))
     figure.update_layout(barmode="stack", bargap=0.35, legend=_legend(), yaxis_title="requests")
-    figure.update_xaxes(type="category", title="deployment")
+    figure.update_xaxes(type=_axis(names))
     return figure
+
+
+def _axis(names: Mapping[str, str]) -> str:
+    return "multicategory" if names and all(words.parts_of_label(name)[0] for name in names.values()) else "category"
+
+
+def _places(columns: Sequence[str]) -> list[str] | list[list[str]]:
+    """Where columns stand: by their names; of several services by service and, within it, revision (no slanted words)."""
+    parts = [words.parts_of_label(column) for column in columns]
+    if not parts or not all(service for service, _ in parts):
+        return [label(column) for column in columns]
+    return [[label(service) for service, _ in parts], [label(revision) for _, revision in parts]]
 
 
 def failures_over_time(cells: Sequence[TimeCell], marks: Iterable[tuple[int, str]], zone: tzinfo, *, dark: bool) -> go.Figure:
@@ -106,7 +118,7 @@ def rate_by_deployment(rows: Sequence[DeploymentRow], names: Mapping[str, str], 
     figure = _figure(dark=dark, height=300)
     figure.add_trace(
         go.Scatter(
-            x=[names.get(row.deployment.deployment_id, str(row.deployment.revision)) for row in known],
+            x=_places([names.get(row.deployment.deployment_id, str(row.deployment.revision)) for row in known]),
             y=[round(share, 4) for share in shares],
             mode="markers",
             showlegend=False,
@@ -123,7 +135,7 @@ def rate_by_deployment(rows: Sequence[DeploymentRow], names: Mapping[str, str], 
             hovertemplate="%{x}: %{customdata}<extra></extra>",
         )
     )
-    figure.update_xaxes(type="category", title="deployment")
+    figure.update_xaxes(type=_axis(names))
     figure.update_yaxes(tickformat=".0%", rangemode="tozero", title="answered 400")
     return figure
 
@@ -197,21 +209,34 @@ def ladder_rungs(cells: Sequence[LadderCell], names: Mapping[str, str], *, dark:
 def migration_grid(rows: Sequence[DeploymentRow], names: Mapping[str, str], *, dark: bool) -> go.Figure:
     """Tool by deployment: the worst outcome among its tasks, by sign, word, code and colour."""
     ordered = sorted(rows, key=_age)
-    tools = sorted({str(run.tool or "?") for row in ordered for run in row.runs}) or ["no tool seen"]
+    lines = _grid_lines(ordered)
+    several = len({row.deployment.service for row in ordered}) > 1
     hues: list[words.Hue] = ["gray", "blue", "yellow", "orange", "red"]
-    levels, texts = [], []
-    for tool in tools:
-        cells = [_grid_cell(row, tool) for row in ordered]
-        levels.append([hues.index(sign.hue) for sign, _ in cells])
-        texts.append([f"{sign.label}<br>{label(code, 24)}" for sign, code in cells])
-    figure = _figure(dark=dark, height=80 + 56 * len(tools))
+    width = max(len(line) for _, _, line in lines)
+    levels: list[list[int | None]] = []
+    texts: list[list[str]] = []
+    for _, tool, line in lines:
+        cells = [_grid_cell(row, tool) for row in line]
+        missing = width - len(line)
+        levels.append([None] * missing + [hues.index(sign.hue) for sign, _ in cells])
+        heads = [f"{row.deployment.revision}: " if several else "" for row in line]
+        texts.append(
+            [""] * missing + [f"{head}{sign.label}<br>{label(code, 24)}" for head, (sign, code) in zip(heads, cells, strict=True)]
+        )
+    figure = _figure(dark=dark, height=80 + 56 * len(lines))
+    columns = (
+        [f"{width - number - 1} before" for number in range(width - 1)] + ["newest deployment"]
+        if several
+        else [names.get(row.deployment.deployment_id, str(row.deployment.revision)) for row in ordered]
+    )
     figure.add_trace(
         go.Heatmap(
             z=levels,
-            x=[names.get(row.deployment.deployment_id, str(row.deployment.revision)) for row in ordered],
-            y=[label(tool) for tool in tools],
+            x=columns,
+            y=[label(f"{service} · {tool}" if several else tool) for service, tool, _ in lines],
             text=texts,
             texttemplate="%{text}",
+            hoverongaps=False,
             zmin=-0.5,
             zmax=4.5,
             colorscale=_steps([words.PAIRS[hue][1 if dark else 0][1] for hue in hues]),
@@ -225,6 +250,16 @@ def migration_grid(rows: Sequence[DeploymentRow], names: Mapping[str, str], *, d
     figure.update_xaxes(type="category", side="top", title="")
     figure.update_yaxes(autorange="reversed", automargin=True, type="category", showgrid=False, ticks="")
     return figure
+
+
+def _grid_lines(ordered: Sequence[DeploymentRow]) -> list[tuple[str, str, list[DeploymentRow]]]:
+    """(service, tool, the service's deployments oldest first): a tool that a service never used is no line of that service."""
+    lines = []
+    for service in dict.fromkeys(row.deployment.service for row in ordered):
+        mine = [row for row in ordered if row.deployment.service == service]
+        tools = sorted({str(run.tool or "?") for row in mine for run in row.runs}) or ["no tool seen"]
+        lines += [(service, tool, mine) for tool in tools]
+    return lines
 
 
 def worst_routes(cells: Sequence[LadderCell]) -> list[tuple[str, str]]:
@@ -278,7 +313,7 @@ def _luminance(colour: str) -> float:
     return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
 
 
-def _stack(x: list[str], y: list[int], layer: str, *, text: bool = False) -> go.Bar:
+def _stack(x: list[str] | list[list[str]], y: list[int], layer: str, *, text: bool = False) -> go.Bar:
     colour = words.LAYER_COLOURS[layer]
     most = max(y, default=0)
     inside = [f"{layer} {value}" if value and value * 8 >= most else "" for value in y] if text else None

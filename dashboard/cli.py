@@ -131,7 +131,7 @@ def _add_format(parser: argparse.ArgumentParser, *more: str) -> None:
     parser.add_argument("--color", choices=("auto", "always", "never"), default="auto")
 
 
-def _add_source(parser: argparse.ArgumentParser, *, required: bool = False) -> None:
+def _add_source(parser: argparse.ArgumentParser, *, required: bool = False, at: bool = True) -> None:
     parser.add_argument(
         "--from",
         dest="sources",
@@ -147,7 +147,8 @@ def _add_source(parser: argparse.ArgumentParser, *, required: bool = False) -> N
         "--migrations", choices=("auto", "at_start", "own_task", "none"), help="how the service migrates (default auto)"
     )
     parser.add_argument("--store", metavar="FILE", help="the store to look at when there is no --from")
-    parser.add_argument("--at", metavar="TIME", help="judge as it could have been judged then (RFC 3339)")
+    if at:
+        parser.add_argument("--at", metavar="TIME", help="judge as it could have been judged then (RFC 3339)")
 
 
 def _settings(options: argparse.Namespace) -> Settings:
@@ -753,7 +754,7 @@ def _doctor(options: argparse.Namespace) -> int:
 
 def _add_dashboard(commands: Commands) -> None:
     parser = _command(commands, "dashboard", _dashboard, "serve the dashboard on this machine")
-    _add_source(parser)
+    _add_source(parser, at=False)  # pages show what the store holds now
     _add_serving(parser, store=False)
 
 

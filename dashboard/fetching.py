@@ -125,6 +125,7 @@ class Fetcher:
     _asked_ecs_s: float | None = None
     _scopes: tuple[Scope, ...] = ()
     _account: str = ""
+    _told_denied: tuple[str, ...] | None = None
 
     # ---- the steps ----
     def prepare(self) -> None:
@@ -334,7 +335,21 @@ class Fetcher:
             reached.append(at_ms)
         return min(reached, default=None)
 
+    def _keep_account(self, report: PullReport) -> None:
+        """What this fetch took, for the page of sources; a poll that brought nothing is no news to any page."""
+        denied = tuple(sorted(self.aws.denied))
+        if self._told_denied == denied and not report.events:
+            return
+        self._told_denied = denied
+        account = {
+            "read_ms": self.aws.now_ms(), "calls": dict(self.aws.calls), "denied": denied,
+            "response_bytes": report.tally.response_bytes,
+        }  # fmt: skip
+        with self.keeper.database.write() as sql:
+            fetched.keep_account(sql, account)
+
     def _report(self, report: PullReport, sink: StoreSink, window: Window, complete_to: int | None) -> FetchReport:
+        self._keep_account(report)
         return FetchReport(
             origin=self.origin, window=window, scopes=self._scopes, events=report.events, streams=len(sink.streams), cells=report.cells,
             open=report.open, settled=report.settled, verified=report.verified, gaps=report.gaps,

@@ -179,3 +179,13 @@ class ContextLine:
     event_id: str | None = None
     is_evidence: bool = False
     deployment_mark: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AwsAccount:
+    """What the last fetch from AWS took: calls by `service:API`, IAM actions that were refused, bytes of log pages."""
+
+    read_ms: int
+    calls: Mapping[str, int] = field(default_factory=dict)
+    denied: tuple[str, ...] = ()
+    response_bytes: int = 0

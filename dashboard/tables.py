@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from pandas.io.formats.style import Styler
 
     from dashboard.rows import (
+        AwsAccount,
         Comparison,
         DeploymentRow,
         FailureGroup,
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
         RouteRow,
         SourceRow,
     )
-    from parsers import UnexplainedGroup
+    from parsers import StreamKey, UnexplainedGroup
 
 MOST_ROWS = 200  # a page's table never holds more (the browser pays for each row)
 _FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "\0", "＝", "＋", "－", "＠")
@@ -86,7 +87,7 @@ def failures(groups: Sequence[FailureGroup], names: Mapping[str, str], zone: tzi
                 "layer": words.layer_word(group.layer) if group.layer or group.status else "",
                 "what": _text(group.title),
                 "requests": group.requests,
-                "clients": group.clients,
+                "clients": str(group.clients) if group.clients else "",
                 "by deployment": [group.by_deployment.get(identifier, 0) for identifier in names],
                 "in": deployments_of(group, names),
                 "code": _text(code_of(group)),
@@ -99,9 +100,14 @@ def failures(groups: Sequence[FailureGroup], names: Mapping[str, str], zone: tzi
     )
 
 
-def deployments_of(group: FailureGroup, names: Mapping[str, str]) -> str:
-    """The revisions that a kind of failure was seen in, oldest first: `49, 50`."""
-    return ", ".join(name for identifier, name in names.items() if group.by_deployment.get(identifier))
+def deployments_of(group: FailureGroup | FieldRow, names: Mapping[str, str]) -> str:
+    """The revisions that a kind of failure was seen in, oldest first: `49, 50`; of several services `backend 49, 50; web 7`."""
+    together: dict[str, list[str]] = {}
+    for identifier, name in names.items():
+        if group.by_deployment.get(identifier):
+            service, revision = words.parts_of_label(name)
+            together.setdefault(service, []).append(revision)
+    return "; ".join(f"{service} {', '.join(revisions)}".strip() for service, revisions in together.items())
 
 
 def code_of(thing: FailureGroup | Finding) -> str:
@@ -129,24 +135,24 @@ def comparison(change: Comparison, names: Mapping[str, str]) -> tuple[pd.DataFra
     return frame, [group for _, group in ordered[:MOST_ROWS]]
 
 
-def migration_runs(runs: Sequence[MigrationRun], revisions: Mapping[str, str], zone: tzinfo) -> pd.DataFrame:
-    """One run a row; `revisions` gives a task id's deployment."""
+def migration_runs(runs: Sequence[tuple[str, MigrationRun]], zone: tzinfo) -> pd.DataFrame:
+    """One run a row, each with the label of the deployment whose task it was: task ids alone may repeat between clusters."""
     return _frame(
         [
             {
                 "outcome": words.sign_of(words.OUTCOMES, run.outcome).label,
-                "deployment": revisions.get(run.stream.task_id or "", "?"),
+                "deployment": name,
                 "tool": _text(run.tool or "?"),
                 "code": _text(run.error_code or (f"{run.implied_code} (implied)" if run.implied_code else "")),
                 "exit code": "?" if run.exit_code is None else str(run.exit_code),
                 "continued": "yes" if run.application_continued else "no",
                 "found": "?" if run.migrations_found is None else str(run.migrations_found),
                 "applied": "?" if run.applied_count is None else str(run.applied_count),
-                "task": run.stream.task_id or _text(run.stream.log_stream),
-                "started": words.moment(run.started_ms, zone),
                 "confidence": words.sign_of(words.CONFIDENCES, run.confidence).label,
+                "started": words.moment(run.started_ms, zone),
+                "task": run.stream.task_id or _text(run.stream.log_stream),
             }
-            for run in runs
+            for name, run in runs
         ]
     )
 
@@ -250,15 +256,15 @@ def fields(rows: Sequence[FieldRow], names: Mapping[str, str]) -> pd.DataFrame:
                 "endpoint": _text(f"{row.method or ''} {row.route or ''}".strip()),
                 "requests": row.requests,
                 "by deployment": [row.by_deployment.get(identifier, 0) for identifier in names],
-                "in": ", ".join(name for identifier, name in names.items() if row.by_deployment.get(identifier)),
+                "in": deployments_of(row, names),
             }
             for row in rows[:MOST_ROWS]
         ]
     )
 
 
-def findings(rows: Sequence[Finding], zone: tzinfo) -> pd.DataFrame:
-    """Events that matter, newest first."""
+def findings(rows: Sequence[Finding], zone: tzinfo, owners: Mapping[StreamKey, str] | None = None) -> pd.DataFrame:
+    """Events that matter, newest first; `owners` gives a log stream's deployment."""
     return _frame(
         [
             {
@@ -266,6 +272,7 @@ def findings(rows: Sequence[Finding], zone: tzinfo) -> pd.DataFrame:
                 "severity": words.sign_of(words.SEVERITIES, one.severity).label,
                 "layer": words.layer_word(one.layer) if one.layer or one.status else "",
                 "what": _text(one.title),
+                "deployment": (owners or {}).get(one.stream, "?"),
                 "code": _text(code_of(one)),
                 "task": words.short_id(one.stream.task_id or one.stream.log_stream),
             }
@@ -275,14 +282,14 @@ def findings(rows: Sequence[Finding], zone: tzinfo) -> pd.DataFrame:
 
 
 def findings_with_marks(
-    rows: Sequence[Finding], marks: Iterable[tuple[int, str]], zone: tzinfo
+    rows: Sequence[Finding], marks: Iterable[tuple[int, str]], zone: tzinfo, owners: Mapping[StreamKey, str] | None = None
 ) -> tuple[pd.DataFrame, list[Finding | None]]:
     """Findings newest first with the deployments inside the list; the second answer has None in a mark's row."""
     entries: list[tuple[int, int, Finding | str]] = [(one.timestamp_ms, 1, one) for one in rows]
     oldest = min((one.timestamp_ms for one in rows), default=0)
     entries += [(at_ms, 0, name) for at_ms, name in marks if at_ms >= oldest or not rows]
     entries.sort(key=lambda entry: (-entry[0], -entry[1]))
-    events = findings([entry for _, _, entry in entries if isinstance(entry, Finding)], zone)
+    events = findings([entry for _, _, entry in entries if isinstance(entry, Finding)], zone, owners)
     table: list[dict[str, str]] = []
     order: list[Finding | None] = []
     number = 0
@@ -294,7 +301,7 @@ def findings_with_marks(
             table.append({str(key): value for key, value in events.iloc[number].items()})
             order.append(entry)
             number += 1
-    columns = ["time", "severity", "layer", "what", "code", "task"]
+    columns = ["time", "severity", "layer", "what", "deployment", "code", "task"]
     return pd.DataFrame(table, columns=columns).fillna(""), order
 
 
@@ -309,18 +316,30 @@ def sources(rows: Sequence[SourceRow], names: Mapping[str, str], zone: tzinfo) -
                 ).strip(),
                 "confidence": words.sign_of(words.CONFIDENCES, row.attribution.confidence).label,
                 "known from": _text(
-                    row.attribution.rung + (f"; {row.attribution.contradiction}" if row.attribution.contradiction else "")
+                    row.attribution.rung.replace("_", " ")
+                    + (f"; {row.attribution.contradiction}" if row.attribution.contradiction else "")
                 ),
                 "events": row.coverage.events,
                 "unexplained": row.coverage.unexplained,
                 "undecodable": row.coverage.undecodable,
                 "gaps": len(row.coverage.gaps),
-                "first event": words.moment(row.coverage.first_event_ms, zone),
                 "last event": words.moment(row.coverage.last_event_ms, zone),
                 "last read": words.moment(row.last_fetch_ms, zone),
                 "log group": _text(row.stream.log_group or "?"),
+                "first event": words.moment(row.coverage.first_event_ms, zone),
             }
             for row in rows[:MOST_ROWS]
+        ]
+    )
+
+
+def aws_calls(account: AwsAccount) -> pd.DataFrame:
+    """The calls of one fetch, the most frequent first; a refused action that was never answered has its row too."""
+    calls = dict.fromkeys(account.denied, 0) | dict(account.calls)
+    return _frame(
+        [
+            {"API": _text(name), "calls": count, "permission": "missing" if name in account.denied else "given"}
+            for name, count in sorted(calls.items(), key=lambda call: (-call[1], call[0]))
         ]
     )
 

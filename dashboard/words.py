@@ -235,3 +235,9 @@ def interval(part: int, whole: int) -> tuple[float | None, float | None]:
     middle = (share_ + z * z / (2 * whole)) / (1 + z * z / whole)
     half = z * ((share_ * (1 - share_) + z * z / (4 * whole)) / whole) ** 0.5 / (1 + z * z / whole)
     return max(0.0, middle - half), min(1.0, middle + half)
+
+
+def parts_of_label(name: str) -> tuple[str, str]:
+    """A deployment's label as (service, revision): `backend 50` in two, `50` and `50 · 11-19 02:56` have no service."""
+    service, space, revision = name.partition(" ")
+    return (service, revision) if space and not revision.startswith("·") else ("", name)

@@ -24,6 +24,7 @@ from typing import TYPE_CHECKING, Any, Self, TypeVar
 from dashboard.fetchers.files import find_scenes, read_paths
 from dashboard.pack_cache import cached_packs
 from dashboard.rows import (
+    AwsAccount,
     Comparison,
     ContextLine,
     DeploymentRow,
@@ -38,7 +39,7 @@ from dashboard.rows import (
     Window,
 )
 from dashboard.settings import Settings, redaction_key
-from dashboard.store import Database, Slice, SliceState, ecs, forgetting, open_database, rollups, slices
+from dashboard.store import Database, Slice, SliceState, ecs, fetched, forgetting, open_database, rollups, slices
 from parsers import (
     Deployment,
     EcsFacts,
@@ -191,13 +192,13 @@ class Workspace:
                 progress(news.covered_ms // 1000, news.window_ms // 1000, news.doing)
 
         since_ms = rollups.complete_to(self.database, "aws:%")
-        fetched = fetching.run_fetch(self.settings, fetching.FetchRequest(start_ms=since_ms), self, progress=say)
+        took = fetching.run_fetch(self.settings, fetching.FetchRequest(start_ms=since_ms), self, progress=say)
         return replace(
             report,
             sources=report.sources + 1,
-            streams=report.streams + fetched.streams,
-            events=report.events + fetched.events,
-            notices=(*report.notices, *fetched.notices),
+            streams=report.streams + took.streams,
+            events=report.events + took.events,
+            notices=(*report.notices, *took.notices),
         )
 
     def retire(self) -> int:
@@ -266,6 +267,11 @@ class Workspace:
     def freshness(self) -> int | None:
         """Up to when the logs are complete, epoch ms."""
         return self._cached(("freshness",), lambda: rollups.complete_to(self.database))
+
+    def aws_account(self) -> AwsAccount | None:
+        """What the last fetch from AWS took, whoever fetched: this page's Refresh or a terminal. None: there was none."""
+        kept = self._cached(("aws_account",), lambda: fetched.account(self.database))
+        return AwsAccount(**kept | {"denied": tuple(kept["denied"])}) if kept else None
 
     def _judged(self) -> _Judged:
         return self._cached(("judged",), self._judge)

@@ -85,6 +85,7 @@ class Aws:
         self.settings = settings
         self.stop = stop or threading.Event()
         self.calls: Counter[str] = Counter()
+        self.denied: set[str] = set()  # IAM actions that AWS refused
         self.buckets = Buckets(settings.pace, clock=monotonic, sleep=self.wait)
         self.skew_ms: int | None = None
         self._clients: dict[tuple[str, str], Any] = {}
@@ -240,7 +241,10 @@ class Aws:
             raise FetchStopped
 
     def _told(self, error: Exception, service: str, api: str, region: str, about: str = "") -> AwsError:
-        return aws_error(error, service=service, api=api, region=region, profile=self.settings.profile, about=about)
+        told = aws_error(error, service=service, api=api, region=region, profile=self.settings.profile, about=about)
+        if told.denied:
+            self.denied.add(told.action or f"{service}:{api}")
+        return told
 
 
 _decode_page = msgspec.json.Decoder(LogPage).decode

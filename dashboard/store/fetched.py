@@ -6,9 +6,11 @@ that cell, and it says so for cells without one event too: silence that was look
 
 from __future__ import annotations
 
+import json
 import sqlite3
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 from dashboard.store.database import Database
 from dashboard.store.slices import SliceState
@@ -145,3 +147,14 @@ def known_streams(sql: sqlite3.Connection, region: str, log_group: str) -> Seque
         "SELECT account, log_stream FROM streams WHERE region = ? AND log_group = ?", (region, log_group)
     ).fetchall()
     return [(str(account), str(stream)) for account, stream in rows]
+
+
+def keep_account(sql: sqlite3.Connection, account: Mapping[str, Any]) -> None:
+    """What the last fetch took (calls, refused permissions, bytes): one JSON document, replaced by the next fetch."""
+    sql.execute("INSERT OR REPLACE INTO meta VALUES ('aws_account', ?)", (json.dumps(account, sort_keys=True),))
+
+
+def account(database: Database) -> dict[str, Any] | None:
+    """As it was kept; None when nothing was ever fetched from AWS into this store."""
+    rows = database.ask("SELECT value FROM meta WHERE key = 'aws_account'")
+    return dict(json.loads(rows[0][0])) if rows else None

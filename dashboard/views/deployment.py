@@ -106,10 +106,10 @@ def _reason(frame: Frame, reason: Reason) -> None:
     with blocks.line():
         blocks.badge(blocks.severity_of(reason))
         blocks.plain(reason.text, fill=True)
-        finding = frame.finding(reason.finding_id) if reason.finding_id else None
-        if finding is not None and reason.run_id is None:
-            state = frame.state.only_frame().with_(fingerprint=finding.fingerprint)
-            frame.link("failure", state, "the lines that prove it", icon=":material/arrow_forward:")
+    finding = frame.finding(reason.finding_id) if reason.finding_id else None
+    if finding is not None and reason.run_id is None:
+        state = frame.state.only_frame().with_(fingerprint=finding.fingerprint)
+        frame.link("failure", state, "the lines that prove it", icon=":material/arrow_forward:")
 
 
 def task_words(task: DeploymentTask) -> str:

@@ -30,7 +30,7 @@ def page(frame: Frame) -> None:
         with st.container(border=True, gap="small"):
             for mine in others:
                 _one_line(frame, mine[0])
-    _table(frame, rows)
+    _table(frame, rows, first)
     _charts(frame, rows, first[0].deployment.service)
 
 
@@ -76,7 +76,7 @@ def _one_line(frame: Frame, row: DeploymentRow) -> None:
     with blocks.line():
         blocks.badge(words.sign_of(words.VERDICTS, verdict.verdict))
         blocks.plain(f"{this.service} {this.revision}: {said}", fill=True)
-        frame.link("deployment", state, f"Open {this.service} {this.revision}", icon=":material/arrow_forward:")
+    frame.link("deployment", state, f"Open {this.service} {this.revision}", icon=":material/arrow_forward:")
 
 
 def since(rows: list[DeploymentRow], frame: Frame) -> str:
@@ -93,7 +93,8 @@ def since(rows: list[DeploymentRow], frame: Frame) -> str:
     return f"{text}; {newest.verdict.verdict} {since_then}"
 
 
-def _table(frame: Frame, rows: list[DeploymentRow]) -> None:
+def _table(frame: Frame, rows: list[DeploymentRow], urgent: list[DeploymentRow]) -> None:
+    """All deployments; below, those of the most urgent service one click away (the other services have their links above)."""
     frame_of_rows = tables.deployments(rows, frame.zone)
     with st.container(horizontal=True, vertical_alignment="bottom", horizontal_alignment="distribute"):
         st.markdown("#### All deployments")
@@ -109,7 +110,7 @@ def _table(frame: Frame, rows: list[DeploymentRow]) -> None:
         frame.go("deployment", frame.state.only_frame().with_(deployment=deployment_key(rows[chosen].deployment.deployment_id)))
     names = frame.names()
     with st.container(horizontal=True, gap="small"):
-        for row in rows[:12]:
+        for row in urgent[:12]:
             state = frame.state.only_frame().with_(deployment=deployment_key(row.deployment.deployment_id))
             sign = words.sign_of(words.VERDICTS, row.verdict.verdict)
             frame.link("deployment", state, f"{names.get(row.deployment.deployment_id, '?')} {sign.word}", icon=sign.icon)

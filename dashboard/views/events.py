@@ -10,7 +10,7 @@ from dashboard import sharing, tables, words
 from dashboard.state import ViewState, route_id
 from dashboard.views import blocks, console, failures
 from dashboard.views.frame import Frame
-from parsers import Finding, errors
+from parsers import Finding, StreamKey, errors
 
 if TYPE_CHECKING:
     from dashboard.rows import ContextLine
@@ -40,7 +40,7 @@ def _listing(frame: Frame) -> None:
     if not found:
         blocks.empty("No event matches. Take a filter away, or widen the window under View.")
         return
-    listing, order = tables.findings_with_marks(found, marks(frame), frame.zone)
+    listing, order = tables.findings_with_marks(found, marks(frame), frame.zone, owners(frame))
     picked = blocks.table(
         frame,
         listing,
@@ -53,6 +53,13 @@ def _listing(frame: Frame) -> None:
     chosen = order[picked] if picked is not None and picked < len(order) else None
     if chosen is not None:
         frame.go("events", frame.state.only_frame().with_(finding=chosen.id, excluded=state.excluded))
+
+
+def owners(frame: Frame) -> dict[StreamKey, str]:
+    """Which deployment each log stream is attributed to, by its label; a stream of unknown owner is not in there."""
+    names = frame.names()
+    rows = ((row.stream, names.get(row.attribution.deployment_id or "")) for row in frame.sources())
+    return {stream: name for stream, name in rows if name}
 
 
 def marks(frame: Frame) -> list[tuple[int, str]]:

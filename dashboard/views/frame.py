@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     from dashboard.refresh import Refresh
     from dashboard.rows import (
+        AwsAccount,
         Comparison,
         ContextLine,
         DeploymentRow,
@@ -128,6 +129,9 @@ class Frame:
 
     def unexplained(self) -> list[UnexplainedGroup]:
         return self._ask("unexplained")  # type: ignore[no-any-return]
+
+    def aws_account(self) -> AwsAccount | None:
+        return self._ask("aws_account")  # type: ignore[no-any-return]
 
     def freshness(self) -> int | None:
         return self._ask("freshness")  # type: ignore[no-any-return]

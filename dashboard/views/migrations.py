@@ -28,8 +28,7 @@ def page(frame: Frame) -> None:
         )
         return
     names = frame.names()
-    owners = {task.task_id: names[row.deployment.deployment_id] for row in rows for task in row.deployment.tasks}
-    listing = tables.migration_runs(runs, owners, frame.zone)
+    listing = tables.migration_runs([(names[row.deployment.deployment_id], run) for row in rows for run in row.runs], frame.zone)
     picked = blocks.table(frame, listing, key="runs", alt="Migration runs, newest deployment first", opens=True)
     blocks.download(listing, "migration-runs")
     _selected(frame, runs, picked)

@@ -6,15 +6,17 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
-from dashboard import tables
+from dashboard import tables, words
+from dashboard.fetchers.permissions import ACTIONS
 from dashboard.views import blocks
 from dashboard.views.frame import Frame
 from parsers import Confidence
 
 if TYPE_CHECKING:
-    from dashboard.rows import SourceRow
+    from dashboard.rows import AwsAccount, SourceRow
 
 TITLE, PATH, ICON = "Sources", "sources", ":material/inventory_2:"
+LOST = {action.name: f"{action.purpose}; without it {action.without}" for action in ACTIONS}
 
 
 def page(frame: Frame) -> None:
@@ -28,6 +30,7 @@ def page(frame: Frame) -> None:
     for line in summary(rows, frame):
         blocks.plain(line)
     _last_reading(frame)
+    _aws(frame)
     listing = tables.sources(rows, frame.names(), frame.zone)
     blocks.table(frame, listing, key="sources", alt="Log streams with coverage and attribution")
     blocks.download(listing, "sources")
@@ -38,12 +41,14 @@ def summary(rows: list[SourceRow], frame: Frame) -> list[str]:
     """How much was read, how sure its attribution is, what was left over."""
     events = sum(row.coverage.events for row in rows)
     sure = sum(row.attribution.confidence in (Confidence.EXACT, Confidence.STRONG) for row in rows)
-    lost = sum(len(row.coverage.gaps) for row in rows)
+    rest = len(rows) - sure
     return [
         f"{events:,} events of {len(rows)} log streams, complete to {frame.moment(frame.freshness())}",
-        f"{sure} of {len(rows)} streams are attributed to a deployment by proof (exact or strong); the others say how",
-        f"{sum(row.coverage.unexplained for row in rows):,} records read like errors and no rule took them; "
-        f"{sum(row.coverage.undecodable for row in rows):,} events could not be decoded; {lost} gaps",
+        f"{sure} of {len(rows)} streams are proven to be a deployment's (exact or strong)"
+        + (f"; the other {rest} say below what they stand on" if rest else ""),
+        f"unexplained: {sum(row.coverage.unexplained for row in rows):,} records · "
+        f"undecodable: {sum(row.coverage.undecodable for row in rows):,} events · "
+        f"gaps: {sum(len(row.coverage.gaps) for row in rows):,}",
     ]
 
 
@@ -51,6 +56,38 @@ def _last_reading(frame: Frame) -> None:
     """What this server's last reading did and could not do. The terminal's own readings tell it there."""
     for line in frame.refresh.progress.told if frame.refresh else ():
         blocks.plain(f"last Refresh: {line}")
+
+
+def _aws(frame: Frame) -> None:
+    """The calls of the last fetch, what they cost, and which permission was missing with what is lost without it."""
+    account = frame.aws_account()
+    if account is None:
+        blocks.plain("AWS: no call was made for this store; files cost nothing.")
+        return
+    asked = sum(account.calls.values())
+    blocks.plain(f"AWS, last fetch {frame.moment(account.read_ms)}: {asked:,} calls, {cost(account)}")
+    for action in account.denied:
+        with blocks.line():
+            blocks.badge(words.Sign(word="permission missing", glyph="?", icon=":material/lock:", hue="orange"))
+            blocks.plain(f"{action}: {LOST.get(action, 'what it would have told is missing')}", fill=True)
+    if account.denied:
+        blocks.log_text("triage doctor --iam-policy")
+    blocks.as_table(frame, tables.aws_calls(account), key="aws-calls", alt="AWS calls of the last fetch, by API")
+
+
+def cost(account: AwsAccount) -> str:
+    """Reading logs and descriptions is free of charge by call; metrics are charged by metric, bytes when they leave AWS.
+
+    https://aws.amazon.com/cloudwatch/pricing/
+    """
+    metrics = account.calls.get("cloudwatch:GetMetricData", 0)
+    paid = f"; GetMetricData ({metrics:,}) is charged by metric asked for" if metrics else ""
+    size = f"{account.response_bytes / 1e6:,.1f} MB of log pages were received, charged as data transfer where they leave AWS"
+    return (
+        f"which AWS does not charge by call{paid}; {size}"
+        if account.response_bytes
+        else f"which AWS does not charge by call{paid}"
+    )
 
 
 def _unexplained(frame: Frame) -> None:

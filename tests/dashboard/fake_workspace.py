@@ -11,6 +11,7 @@ from dataclasses import replace
 from typing import Any, Self
 
 from dashboard.rows import (
+    AwsAccount,
     Comparison,
     ContextLine,
     DeploymentRow,
@@ -469,6 +470,12 @@ class FakeWorkspace:
                 progress(done, 3, f"td{45 + done}.jsonl")
         self.changes += 1
         return object()
+
+    def aws_account(self) -> AwsAccount | None:
+        if self.empty:
+            return None
+        calls = {"logs:FilterLogEvents": 41, "ecs:DescribeTasks": 3, "cloudwatch:GetMetricData": 2}
+        return AwsAccount(read_ms=COMPLETE_TO, calls=calls, denied=("ecs:ListServiceDeployments",), response_bytes=1_250_000)
 
     def freshness(self) -> int | None:
         return None if self.empty else COMPLETE_TO

@@ -73,3 +73,23 @@ def test_the_ladder_names_the_layer_that_refused_most():
 def test_doors_do_not_hide_what_is_behind_them():
     """Many refused log-ins weigh less than a few refused saves when endpoints are ranked."""
     assert charts.worst_routes(WORKSPACE.ladder(Filters()))[0] == ("POST", "/api/v1/clinical-notes")
+
+
+def test_a_service_has_lines_for_its_own_tools_only():
+    """Another service's tool is no unknown of this one: no grey cell asks for a migration that nobody expects."""
+    rows = WORKSPACE.deployments()
+    other = replace(rows[0], deployment=replace(rows[0].deployment, deployment_id="other", service="web", revision=7), runs=())
+    grid = charts.migration_grid([*rows, other], NAMES | {"other": "web 7"}, dark=False).data[0]
+
+    assert list(grid.y) == ["mentalspace-backend · prisma", "web · no tool seen"]
+    assert list(grid.x) == ["4 before", "3 before", "2 before", "1 before", "newest deployment"]
+    assert list(grid.text[1][:4]) == [""] * 4
+    assert grid.text[0][4].startswith("50: ")
+
+
+def test_columns_of_several_services_stand_under_their_service():
+    """Names of services are long: slanted under each bar they push the chart away. What they hold is never HTML."""
+    names = {ID[49]: "backend 49", ID[50]: "<b>web 50"}
+    figure = charts.failures_by_deployment(WORKSPACE.ladder(Filters()), names, dark=False)
+
+    assert [list(level) for level in figure.data[0].x] == [["backend", "&lt;b&gt;web"], ["49", "50"]]

@@ -43,6 +43,37 @@ def test_marks_stand_inside_the_list_at_their_time():
     assert frame.iloc[1]["what"] == "━━ deployment 50 started ━━"
 
 
+def test_a_run_belongs_to_the_deployment_it_came_with():
+    """Task ids may repeat between clusters: the label is given with the run, never looked up by its task."""
+    run = WORKSPACE.deployments()[0].runs[0]
+    frame = tables.migration_runs([("billing 12", run), ("orders 7", run)], UTC)
+
+    assert list(frame["deployment"]) == ["billing 12", "orders 7"]
+
+
+@pytest.mark.parametrize(
+    ("names", "said"),
+    [
+        (["46", "47"], "46, 47"),
+        (["backend 46", "backend 47", "web 7"], "backend 46, 47; web 7"),
+        (["7 · 11-18 22:30", "7 · 11-19 02:56"], "7 · 11-18 22:30, 7 · 11-19 02:56"),
+    ],
+)
+def test_deployments_of_several_services_name_each_service_once(names, said):
+    """Twenty times the service's name would push its revisions out of the column."""
+    group = replace(WORKSPACE.failures(Filters())[0], by_deployment={str(number): 1 for number in range(len(names))})
+
+    assert tables.deployments_of(group, {str(number): name for number, name in enumerate(names)}) == said
+
+
+def test_a_permission_that_was_refused_is_in_the_list_of_calls():
+    """What was never answered would be missed most."""
+    frame = tables.aws_calls(WORKSPACE.aws_account())
+
+    assert dict(zip(frame["API"], frame["permission"], strict=True))["ecs:ListServiceDeployments"] == "missing"
+    assert list(frame["calls"]) == [41, 3, 2, 0]
+
+
 def test_a_comparison_keeps_rows_and_groups_together():
     """The row that says gone belongs to the group that is gone."""
     frame, groups = tables.comparison(WORKSPACE.comparison(ID[50]), NAMES)

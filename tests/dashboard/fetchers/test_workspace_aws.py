@@ -85,3 +85,14 @@ def test_context_is_asked_of_aws_again(served):
 
     assert any(line.is_evidence for line in lines)
     assert len(lines) > 3
+
+
+def test_the_store_says_what_the_last_fetch_took(served, from_files):
+    """Calls by API, the bytes of log pages and nothing refused; a store that was filled from files has no such account."""
+    account = served[0].aws_account()
+
+    assert account.calls["logs:FilterLogEvents"] >= 1
+    assert account.calls["ecs:DescribeServices"] >= 1
+    assert account.response_bytes > 100_000
+    assert account.denied == ()
+    assert from_files.aws_account() is None
