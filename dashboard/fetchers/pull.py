@@ -175,6 +175,7 @@ class _Cell:
 
     passed: int = 0
     asked_ms: int | None = None
+    holed: bool = False  # a stream of it could not be read
     by_stream: dict[str, tuple[int, int]] = field(default_factory=lambda: defaultdict(lambda: (0, 0)))
 
 
@@ -221,6 +222,9 @@ class Pull:
         self._listing_lock = threading.Lock()
         self._denied: dict[Api, AwsError] = {}
         self._get_proven = False
+        self._passing: list[tuple[Scope, Gap]] = []  # gaps that may be gone at a second look, with the scope they are of
+        self._filling = False
+        self._filled: set[tuple[Scope, int]] = set()
         self._fatal: AwsError | None = None
         self._interrupted = False
         self._verifying = False
@@ -238,9 +242,15 @@ class Pull:
         """
         window = aligned(window)
         self._end_ms = window.end_ms
-        self._pump([run for scope in scopes for run in self._runs_of(scope, window)])
-        if self.options.verify:
-            self._verify()
+        try:
+            self._pump([run for scope in scopes for run in self._runs_of(scope, window)])
+            self._fill_gaps()
+            if self.options.verify:
+                self._verify()
+        finally:
+            if not self.broken:
+                for gap in self.gaps:
+                    self.sink.gap(gap)
         self._say(done=True)
         if self._fatal:
             raise self._fatal
@@ -387,21 +397,46 @@ class Pull:
         group = self._groups[run.group]
         if cell.passed >= group.shares:
             del self._cells[run.group, run.start_ms]
-            self._close(_cell_read(group.scope, run.start_ms, cell_end, cell, self.options.overlap_ms))
+            read = _cell_read(group.scope, run.start_ms, cell_end, cell, self.options.overlap_ms)
+            if cell.holed and (self._verifying or self._filling):
+                self.sink.discard(read.scope, read.start_ms, None)  # a reading with a hole agrees with nothing and fills nothing
+            else:
+                self._close(read)
 
     def _close(self, read: CellRead) -> None:
         if self._verifying:
             self._compare(read)
             return
+        if self._filling:
+            self._filled.add((read.scope, read.start_ms))
+        before = self._kept.get((read.scope, read.start_ms))
         self._keep(read)
         self._reads[read.scope, read.start_ms] = [(read.events, read.digest)]
-        self._covered_ms += read.end_ms - read.start_ms
-        self._events += read.events
+        self._covered_ms += 0 if before else read.end_ms - read.start_ms
+        self._events += read.events - (before.events if before else 0)
         self._newest_ms = max(read.end_ms, self._newest_ms or 0)
 
     def _keep(self, read: CellRead) -> None:
         self._kept[read.scope, read.start_ms] = read
         self.sink.commit(read)
+
+    # ---- a second look at what could not be read ----
+    def _fill_gaps(self) -> None:
+        """Read the cells of passing gaps once more: bad minutes of a service end, and others of the pull went well meanwhile."""
+        if not self._passing or not self._kept or self._interrupted or self._fatal:
+            return
+        cells = {(scope, cell_ms) for scope, gap in self._passing for cell_ms in _cells_of(gap)}
+        self._filling = True
+        self._pump([run for scope, stretch in _stretches(list(cells), self._end_ms) for run in self._new_runs(scope, stretch)])
+        self._filling = False
+        passing = [gap for _, gap in self._passing]
+        self.gaps = [gap for gap in self.gaps if gap not in passing]
+        self.gaps += [left for scope, gap in self._passing for left in self._unfilled(scope, gap)]
+
+    def _unfilled(self, scope: Scope, gap: Gap) -> Iterator[Gap]:
+        filled = [cell_ms for cell_ms in _cells_of(gap) if (scope, cell_ms) in self._filled]
+        for left in missing(Window(start_ms=gap.start_ms, end_ms=gap.end_ms), filled):
+            yield replace(gap, start_ms=max(left.start_ms, gap.start_ms), end_ms=left.end_ms)
 
     # ---- two reads agree ----
     def _verify(self) -> None:
@@ -415,7 +450,7 @@ class Pull:
         for scope, stretch in _stretches(self._doubtful(), self._end_ms):
             reads = len(self._reads[scope, stretch.start_ms])
             reason = "repeated readings disagree" if reads > 1 else "could not be read a second time"
-            self._add_gap(Gap(scope=scope, start_ms=stretch.start_ms, end_ms=stretch.end_ms, reason=reason))
+            self.gaps.append(Gap(scope=scope, start_ms=stretch.start_ms, end_ms=stretch.end_ms, reason=reason))
 
     def _doubtful(self) -> list[tuple[Scope, int]]:
         """Settled cells whose fullest reading is not kept, or was not yet read twice: all but the verified ones."""
@@ -426,7 +461,7 @@ class Pull:
         key = (read.scope, read.start_ms)
         kept, found = self._kept[key], (read.events, read.digest)
         self._reads[key].append(found)
-        agreed = self._reads[key].count(max(self._reads[key])) > 1
+        agreed = self._reads[key].count(found) > 1 and found == max(self._reads[key])
         if found > (kept.events, kept.digest) and key in self._wanted_again:
             self._keep(replace(read, state=SliceState.VERIFIED if agreed else kept.state))
             return
@@ -484,7 +519,7 @@ class Pull:
         self._discard(run)
         following = run.again()
         if following.attempt > MAX_ATTEMPTS:
-            self._leave_gap(run, reason)
+            self._leave_gap(run, reason, passing=True)
         elif run.start_ms < run.end_ms:
             self._board.give([following])
 
@@ -498,17 +533,18 @@ class Pull:
                 self._cells[run.group, cell_ms].by_stream.pop(run.stream, None)
             self.sink.discard(group.scope, cell_ms, run.stream)
 
-    def _leave_gap(self, run: Run, reason: str) -> None:
+    def _leave_gap(self, run: Run, reason: str, *, passing: bool = False) -> None:
         """Give up a stretch, and say so. The other streams of its cells are kept, and the cells stay open."""
         self._discard(run)
-        if not self._verifying:
-            self._add_gap(Gap(scope=run.chain_scope, start_ms=run.start_ms, end_ms=run.end_ms, reason=reason))
+        if not (self._verifying or self._filling):
+            gap = Gap(scope=run.chain_scope, start_ms=run.start_ms, end_ms=run.end_ms, reason=reason)
+            self.gaps.append(gap)
+            if passing:
+                self._passing.append((run.scope, gap))
         if run.stream is not None:
+            for cell_ms in range(run.start_ms, run.end_ms, CELL_MS):
+                self._cells.setdefault((run.group, cell_ms), _Cell()).holed = True
             self._take_part(_Part(run, run.end_ms, Chunk([], run.end_ms + CONTEXT_MS), asked_ms=0))
-
-    def _add_gap(self, gap: Gap) -> None:
-        self.gaps.append(gap)
-        self.sink.gap(gap)
 
     # ---- the workers ----
     def _work(self, lane: Api) -> None:
@@ -670,6 +706,10 @@ def _cell_read(scope: Scope, start_ms: int, end_ms: int, cell: _Cell, overlap_ms
         scope=scope, start_ms=start_ms, end_ms=end_ms, state=state_at(end_ms, cell.asked_ms or 0, overlap_ms),
         events=sum(counted for counted, _ in cell.by_stream.values()), digest=digest & _SIXTY_FOUR_BITS, streams=tuple(sorted(cell.by_stream)),
     )  # fmt: skip
+
+
+def _cells_of(gap: Gap) -> range:
+    return range(cell_start(gap.start_ms), gap.end_ms, CELL_MS)
 
 
 def _stretches(keys: Sequence[tuple[Scope, int]], end_ms: int) -> Iterator[tuple[Scope, Window]]:

@@ -21,6 +21,7 @@ from typing import Any
 import boto3
 import botocore.config
 import botocore.exceptions
+import botocore.parsers
 import msgspec
 from botocore.awsrequest import AWSResponse
 
@@ -32,6 +33,8 @@ CONNECT_TIMEOUT_S = 5
 READ_TIMEOUT_S = 30
 SKEW_WORTH_NAMING_MS = 60_000
 _PAGED = ("FilterLogEvents", "GetLogEvents")
+# ResponseParserError is none of botocore's own family: a proxy that answers in HTML raises it.
+_SAID_NO = (botocore.exceptions.BotoCoreError, botocore.exceptions.ClientError, botocore.parsers.ResponseParserError)
 
 
 class RawEvent(msgspec.Struct, gc=False):
@@ -121,7 +124,7 @@ class Aws:
         try:
             client = self._client(service, region)
             answer: dict[str, Any] = getattr(client, method)(**parameters)
-        except (botocore.exceptions.BotoCoreError, botocore.exceptions.ClientError) as error:
+        except _SAID_NO as error:
             raise self._told(error, service, _api_name(method), region, about) from error
         return answer
 

@@ -122,6 +122,16 @@ def test_nothing_listens_is_told():
     assert "--endpoint-url" in caught.value.hint
 
 
+def test_an_answer_of_something_else_is_told(serve, truth):
+    """A proxy's page in place of AWS's answer is an error with a hint, no traceback."""
+    double = serve(truth)
+    double.pass_on = lambda environ: (400, [("Content-Type", "text/html")], b"<html>Blocked by the proxy <br></html>")
+    aws = Aws(AwsSettings(region=REGION, endpoint_url=double.endpoint_url, pace=UNHURRIED), credentials=CREDENTIALS)
+    with pytest.raises(AwsError, match="did not answer properly") as caught:
+        aws.identity()
+    assert caught.value.exit_code == 4
+
+
 def test_a_stopped_session_makes_no_call(serve, connect, truth):
     """After Ctrl-C nothing is asked any more."""
     stop = threading.Event()
