@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
-from dashboard.fetchers.slices import Scope
+from dashboard.fetchers.slices import CELL_MS, Scope
 
 
 class Api(StrEnum):
@@ -51,10 +51,15 @@ class Run:
 
 
 class Board:
-    """The runs that wait, and how many workers have nothing to do. Thread-safe."""
+    """The runs that wait, and how many workers have nothing to do. Thread-safe.
 
-    def __init__(self, runs: Iterable[Run], *, newest_first: bool) -> None:
+    `left_to_get`: so many of the last cells FilterLogEvents leaves to GetLogEvents, when that reads along: while the slower
+    lane reads one cell the faster one reads all of these, and both end at about the same time.
+    """
+
+    def __init__(self, runs: Iterable[Run], *, newest_first: bool, left_to_get: int = 0) -> None:
         self.newest_first = newest_first
+        self.left_to_get = left_to_get
         self.stopped = False
         self._waiting = list(runs)  # of FilterLogEvents; the next one last
         self._shares: deque[Run] = deque()  # of GetLogEvents
@@ -85,7 +90,9 @@ class Board:
 
     def _next(self, lane: Api, convertible: Callable[[Run], bool]) -> Run | None:
         if lane is Api.FILTER:
-            return self._waiting.pop() if self._waiting else None
+            if not self._waiting or self._left_to_get(convertible):
+                return None
+            return self._waiting.pop()
         if self._shares:
             return self._shares.popleft()
         # From the far end, so that the two lanes meet in the middle.
@@ -93,6 +100,12 @@ class Board:
             if run.stream is None and convertible(run):
                 return self._waiting.pop(number)
         return None
+
+    def _left_to_get(self, convertible: Callable[[Run], bool]) -> bool:
+        if Api.GET in self._closed or not self.left_to_get:
+            return False
+        cells = sum(-(-(run.end_ms - run.start_ms) // CELL_MS) for run in self._waiting)
+        return cells <= self.left_to_get and convertible(self._waiting[-1])
 
     def give(self, runs: Iterable[Run]) -> None:
         """More work."""

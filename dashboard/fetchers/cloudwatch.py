@@ -211,10 +211,11 @@ def filter_chain(aws: Aws, scope: Scope, window: Window, tally: Tally) -> Iterat
         except AwsError as error:
             rest, token = bounds.restarted(error, token, joiner), None
             continue
-        yield joiner.take(page)
+        chunk = joiner.take(page)
         if not page.next_token:
-            yield joiner.finish()
+            yield _with_the_last(chunk, joiner.finish())
             return
+        yield chunk
         bounds.check(page, joiner, repeated=page.next_token == token)
         token = page.next_token
 
@@ -241,13 +242,19 @@ def stream_chain(aws: Aws, scope: Scope, stream: str, window: Window, tally: Tal
         if joiner.twins_in_doubt(page):
             joiner.settle_twins(page, _exact_millisecond(aws, scope, stream, joiner.cut_ms, tally))
         chunk = joiner.take(page)
+        at_the_end = page.forward_token is None or page.forward_token == token
+        if at_the_end:
+            chunk = _with_the_last(chunk, joiner.finish())
         yield Chunk([_of_stream(event, stream) for event in chunk.events], chunk.cut_ms, chunk.disturbed_ms)
-        if page.forward_token is None or page.forward_token == token:
-            last = joiner.finish()
-            yield Chunk([_of_stream(event, stream) for event in last.events], last.cut_ms, last.disturbed_ms)
+        if at_the_end:
             return
         bounds.check(page, joiner, repeated=False)
         token = page.forward_token
+
+
+def _with_the_last(chunk: Chunk, last: Chunk) -> Chunk:
+    """One chunk of both: who reads it sees that the chain has ended, and gives nothing of it away."""
+    return Chunk(chunk.events + last.events, last.cut_ms, last.disturbed_ms)
 
 
 def _of_stream(event: RawEvent, stream: str) -> RawEvent:

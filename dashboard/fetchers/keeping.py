@@ -8,8 +8,10 @@ they were fetched: after kill -9 the store holds whole cells only, and the next 
 from __future__ import annotations
 
 import time
+from array import array
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import accumulate, chain, repeat
 from typing import TYPE_CHECKING
 
 from dashboard.fetchers.pull import CellRead
@@ -18,7 +20,7 @@ from dashboard.fetchers.slices import CELL_MS, Gap, Scope, SliceState, Window, c
 from dashboard.store import Database, Slice, fetched, slices
 from dashboard.store import SliceState as StoredState
 from dashboard.store.database import Sql
-from parsers import Event, Reader, Reading, StreamKey, StreamReading, in_order, read_stream, sealed
+from parsers import Batch, Event, Reader, Reading, StreamKey, StreamReading, in_order, read_stream, sealed
 
 if TYPE_CHECKING:
     from parsers import BulkReader
@@ -34,12 +36,33 @@ FLUSH_FACTS = 20_000
 class _Stretch:
     """What was fed of one stream for one cell."""
 
-    waiting: list[Event] = field(default_factory=list)
+    key: StreamKey
+    waiting: list[RawEvent] = field(default_factory=list)
     reading: Reading | None = None
     events: int = 0
     first_ms: int | None = None
     last_ms: int | None = None
     last_ingestion_ms: int | None = None
+
+    def event(self, raw: RawEvent) -> Event:
+        """One of its events, as the parsers take it."""
+        return Event(
+            stream=self.key, timestamp_ms=raw.timestamp, text=raw.message, event_id=raw.event_id, ingestion_ms=raw.ingestion
+        )
+
+    def take(self, read: StreamReading, reader: Reader) -> None:
+        """What was read of the waiting events."""
+        one = Reading(parts={self.key: (read,)}, reader=reader)
+        self.reading = one if self.reading is None else self.reading + one
+        self.waiting = []
+
+
+@dataclass(slots=True)
+class _Done:
+    """A cell that is complete and waits to be written, with its slices."""
+
+    cell: CellRead
+    slices: list[Slice]
 
 
 class StoreSink:
@@ -75,12 +98,9 @@ class StoreSink:
         self._flushed = monotonic()
         self._pause_s = FLUSH_EVERY_S
         self._fed: dict[tuple[Scope, int], dict[str, _Stretch]] = {}
-        self._slices: list[Slice] = []
-        self._cells: list[CellRead] = []
-        self._touched: list[CellRead] = []  # whose state changes, not their contents
+        self._done: list[_Done] = []
         self._confirmed: list[CellRead] = []
         self._gaps: list[Gap] = []
-        self._known: dict[tuple[Scope, int], fetched.FetchedCell] = {}
         self._bulk: BulkReader | None = None
         self.streams: set[StreamKey] = set()
         self.fewer = 0  # cells that a later reading had fewer events of
@@ -88,29 +108,27 @@ class StoreSink:
     # ---- what the pull calls ----
     def finished(self, scope: Scope, window: Window) -> Iterable[int]:
         """Cells that are settled and were read by these rules."""
-        known = fetched.cells_of(
-            self.database, self.origin, scope.region, scope.log_group, scope.selection, cell_start(window.start_ms), window.end_ms
-        )
-        self._known |= {(scope, cell.start_ms): cell for cell in known if cell.packs_digest == self.packs_digest}
         return [
             cell.start_ms
-            for cell in known
-            if cell.packs_digest == self.packs_digest
-            and cell.state is not StoredState.OPEN
-            and cell.end_ms == cell.start_ms + CELL_MS
+            for cell in self._stored(scope, cell_start(window.start_ms), window.end_ms)
+            if cell.state is not StoredState.OPEN and cell.end_ms == cell.start_ms + CELL_MS
         ]
+
+    def _stored(self, scope: Scope, start_ms: int, end_ms: int) -> list[fetched.FetchedCell]:
+        """Cells of the store that were read by these rules."""
+        known = fetched.cells_of(self.database, self.origin, scope.region, scope.log_group, scope.selection, start_ms, end_ms)
+        return [cell for cell in known if cell.packs_digest == self.packs_digest]
 
     def feed(self, scope: Scope, cell_ms: int, stream: str, events: Sequence[RawEvent]) -> None:
         """Take events of one stream, in order, those around the cell included."""
-        stretch = self._fed.setdefault((scope, cell_ms), {}).setdefault(stream, _Stretch())
-        key = self._key(scope, stream)
-        stretch.waiting.extend(
-            Event(stream=key, timestamp_ms=e.timestamp, text=e.message, event_id=e.event_id, ingestion_ms=e.ingestion)
-            for e in events
-        )
+        fed = self._fed.setdefault((scope, cell_ms), {})
+        stretch = fed.get(stream)
+        if stretch is None:
+            stretch = fed[stream] = _Stretch(self._key(scope, stream))
+        stretch.waiting.extend(events)
         _note_inside(stretch, events, cell_ms)
         if len(stretch.waiting) >= READ_AFTER:
-            self._read(stretch)
+            self._read([stretch])
 
     def discard(self, scope: Scope, cell_ms: int, stream: str | None) -> None:
         """Forget what was fed."""
@@ -121,17 +139,10 @@ class StoreSink:
             fed.pop(stream, None)
 
     def commit(self, cell: CellRead) -> None:
-        """A cell is complete. Of two readings the fuller one is kept: AWS has been seen to answer less than it holds."""
+        """A cell is complete."""
         fed = self._fed.pop((cell.scope, cell.start_ms), {})
-        before = self._known.get((cell.scope, cell.start_ms))
-        if before is not None and before.events > cell.events:
-            self.fewer += 1
-            self._touched.append(cell)
-            return
-        self._cells.append(cell)
-        for stream, stretch in fed.items():
-            if stretch.events:
-                self._slices.append(self._slice(cell, stream, stretch))
+        self._read(fed.values())
+        self._done.append(_Done(cell, [self._slice(cell, stream, stretch) for stream, stretch in fed.items() if stretch.events]))
         self._flush_when_due()
 
     def confirm(self, cell: CellRead) -> None:
@@ -147,26 +158,25 @@ class StoreSink:
     def _key(self, scope: Scope, stream: str) -> StreamKey:
         return StreamKey(log_group=scope.log_group, log_stream=stream, account=self.account, region=scope.region)
 
-    def _read(self, stretch: _Stretch) -> None:
-        events, stretch.waiting = in_order(stretch.waiting), []
-        if not events:
-            return
-        key = events[0].stream
-        if len(events) >= BULK_FROM:
-            one = self._read_in_bulk(events)
+    def _read(self, stretches: Iterable[_Stretch]) -> None:
+        """Read what waits. The streams of a cell together: many small ones are a big batch."""
+        waiting = [stretch for stretch in stretches if stretch.waiting]
+        if sum(len(stretch.waiting) for stretch in waiting) >= BULK_FROM:
+            self._read_in_bulk(waiting)
         else:
-            one = Reading(parts={key: (read_stream(self.reader, key, events),)}, reader=self.reader)
-        stretch.reading = one if stretch.reading is None else stretch.reading + one
+            for stretch in waiting:
+                stretch.take(read_stream(self.reader, stretch.key, in_order(map(stretch.event, stretch.waiting))), self.reader)
 
-    def _read_in_bulk(self, events: Sequence[Event]) -> Reading:
-        from parsers import Batch, BulkReader
+    def _read_in_bulk(self, waiting: Sequence[_Stretch]) -> None:
+        from parsers import BulkReader
 
         self._bulk = self._bulk or BulkReader(self.reader)
-        self._bulk.feed(Batch.of(events))
-        return self._bulk.take()
+        self._bulk.feed(_batch(waiting))
+        read = self._bulk.take()
+        for stretch in waiting:
+            stretch.take(read.streams[stretch.key], self.reader)
 
     def _slice(self, cell: CellRead, stream: str, stretch: _Stretch) -> Slice:
-        self._read(stretch)
         key = self._key(cell.scope, stream)
         self.streams.add(key)
         assert stretch.reading is not None
@@ -178,39 +188,64 @@ class StoreSink:
 
     # ---- writing ----
     def _flush_when_due(self) -> None:
-        waiting = sum(len(one.reading.facts) for one in self._slices)
+        waiting = sum(len(one.reading.facts) for done in self._done for one in done.slices)
         if waiting >= FLUSH_FACTS or self._monotonic() - self._flushed >= self._pause_s:
             self.flush()
 
     def flush(self) -> None:
         """Write everything that is complete, in one transaction."""
-        if not (self._cells or self._confirmed or self._gaps or self._touched):
+        if not (self._done or self._confirmed or self._gaps):
             return
         began = self._monotonic()
         read_ms = self._now_ms()
         with self.database.write() as sql:
             origin = slices.origin_id(sql, self.origin, read_ms)
-            slices.put_all(sql, origin, [*self._slices, *self._emptied(sql)], self._fold, read_ms=read_ms)
-            fetched.keep_cells(sql, origin, map(self._kept, self._cells), read_ms=read_ms)
-            for cell in self._touched:
-                fetched.keep_cells(
-                    sql, origin, [replace(self._known[cell.scope, cell.start_ms], state=StoredState(cell.state))], read_ms=read_ms
-                )
+            fresh, untouched = self._against_the_store()
+            news = [one for done in fresh for one in done.slices]
+            slices.put_all(sql, origin, [*news, *self._emptied(sql, fresh)], self._fold, read_ms=read_ms)
+            fetched.keep_cells(sql, origin, [*untouched, *(self._kept(done.cell) for done in fresh)], read_ms=read_ms)
             for cell in self._confirmed:
                 fetched.confirm(sql, origin, self._kept(cell))
-            for cell in self._cells:
+            for done in self._done:
+                cell = done.cell
                 fetched.drop_gaps(sql, origin, cell.scope.region, cell.scope.log_group, cell.start_ms, cell.start_ms + CELL_MS)
             fetched.keep_gaps(sql, origin, [row for gap in self._gaps for row in _gap_rows(gap)], read_ms=read_ms)
-        for cell in self._cells:
-            self._known[cell.scope, cell.start_ms] = self._kept(cell)
-        self._slices, self._cells, self._touched, self._confirmed, self._gaps = [], [], [], [], []
+        self._done, self._confirmed, self._gaps = [], [], []
         self._flushed = self._monotonic()
         self._pause_s = max(FLUSH_EVERY_S, FLUSH_SHARE * (self._flushed - began))
 
-    def _emptied(self, sql: Sql) -> Iterator[Slice]:
+    def _against_the_store(self) -> tuple[list[_Done], list[fetched.FetchedCell]]:
+        """(cells to write, cells of which the stored reading stays). Called within the transaction that writes.
+
+        Two may read the same cells at once (`fetch --follow`, the page's Refresh), each with its own calls: whoever writes
+        last must not put a poorer reading in place of a fuller one. AWS has been seen to answer less than it holds, too.
+        """
+        stored: dict[tuple[Scope, int], fetched.FetchedCell] = {}
+        for scope in {done.cell.scope for done in self._done}:
+            starts = [done.cell.start_ms for done in self._done if done.cell.scope == scope]
+            stored |= {(scope, cell.start_ms): cell for cell in self._stored(scope, min(starts), max(starts) + 1)}
+        fresh: dict[tuple[Scope, int], _Done] = {}
+        untouched: dict[tuple[Scope, int], fetched.FetchedCell] = {}
+        for done in self._done:
+            key = (done.cell.scope, done.cell.start_ms)
+            new, old = self._kept(done.cell), stored.get(key)
+            if old is not None and (old.events, old.end_ms) > (new.events, new.end_ms):
+                self.fewer += old.end_ms == new.end_ms
+                stays = replace(old, state=max(old.state, new.state, key=_SURER)) if old.end_ms == new.end_ms else old
+                stored[key] = stays
+                if key not in fresh:
+                    untouched[key] = stays
+            else:
+                same = old is not None and (old.digest, old.end_ms) == (new.digest, new.end_ms)
+                fresh[key] = _in_state(done, max(old.state, new.state, key=_SURER)) if old is not None and same else done
+                stored[key] = self._kept(fresh[key].cell)
+                untouched.pop(key, None)
+        return list(fresh.values()), list(untouched.values())
+
+    def _emptied(self, sql: Sql, fresh: Sequence[_Done]) -> Iterator[Slice]:
         """Empty slices: of streams that had events in a cell and have none now, and of known streams over a gap."""
-        written = {(one.stream, one.start_ms) for one in self._slices}
-        for cell in self._cells:
+        written = {(one.stream, one.start_ms) for done in fresh for one in done.slices}
+        for cell in (done.cell for done in fresh):
             for account, name in fetched.streams_with_slices(
                 sql, cell.scope.region, cell.scope.log_group, cell.start_ms, cell.end_ms
             ):
@@ -241,6 +276,30 @@ class StoreSink:
 
     def _fold(self, stretches: Sequence[StreamReading]) -> Reading:
         return Reading(parts={stretches[0].stream: tuple(stretches)}, reader=self.reader)
+
+
+_SURER = [StoredState.OPEN, StoredState.SETTLED, StoredState.VERIFIED].index
+
+
+def _in_state(done: _Done, state: StoredState) -> _Done:
+    return _Done(replace(done.cell, state=SliceState(state)), [replace(one, state=state) for one in done.slices])
+
+
+def _batch(waiting: Sequence[_Stretch]) -> Batch:
+    """A batch of some streams' events, column by column: no `Event` is made but of what the rules look at. They come in order."""
+    raw = [event for stretch in waiting for event in stretch.waiting]
+    texts = [event.message.encode("utf-8", "replace") for event in raw]
+    ends = array("q", accumulate((len(text) + 1 for text in texts), initial=-1))
+    numbers = (repeat(number, len(stretch.waiting)) for number, stretch in enumerate(waiting))
+    return Batch(
+        data=b"\n".join((*texts, b"")),
+        ends=ends[1:],
+        timestamps_ms=array("q", [event.timestamp for event in raw]),
+        streams=array("q", chain.from_iterable(numbers)),
+        keys=tuple(stretch.key for stretch in waiting),
+        event_ids=[event.event_id for event in raw],
+        ingestion_ms=array("q", [-1 if event.ingestion is None else event.ingestion for event in raw]),
+    )
 
 
 def _note_inside(stretch: _Stretch, events: Sequence[RawEvent], cell_ms: int) -> None:

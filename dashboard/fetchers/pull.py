@@ -14,7 +14,7 @@ import threading
 import time
 import zlib
 from bisect import bisect_left
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -51,6 +51,7 @@ MAX_PAUSE_S = 20.0  # before another attempt
 INBOX = 16  # chunks waiting for the main thread: what bounds memory
 PROGRESS_EVERY_S = 0.2
 POLL_S = 0.05
+_CALLS = {Api.FILTER: "FilterLogEvents", Api.GET: "GetLogEvents"}
 STREAM_SILENT_MS = 24 * 3_600_000  # a stream whose last ingestion lies further back than this is not asked
 
 
@@ -281,10 +282,11 @@ class Pull:
     # ---- the main thread ----
     def _pump(self, runs: Iterable[Run]) -> None:
         """Start the workers and take in what they bring until all of them have ended."""
-        self._board = Board(runs, newest_first=self.options.newest_first)
-        for lane in {*self._denied, *({Api.FILTER} if self.options.api is Api.GET else ())}:
+        lanes = Counter(self._lanes())
+        self._board = Board(runs, newest_first=self.options.newest_first, left_to_get=self._left_to_get(lanes[Api.FILTER]))
+        for lane in {*self._denied, *({Api.FILTER, Api.GET} - lanes.keys())}:
             self._board.close(lane)
-        workers = [threading.Thread(target=self._work, args=(lane,), daemon=True) for lane in self._lanes()]
+        workers = [threading.Thread(target=self._work, args=(lane,), daemon=True) for lane in lanes.elements()]
         for worker in workers:
             worker.start()
         try:
@@ -301,12 +303,16 @@ class Pull:
 
     def _lanes(self) -> Iterator[Api]:
         """A lane for each worker: enough chains to keep a quota busy at half a second a page."""
-        apis = {Api.FILTER: "FilterLogEvents", Api.GET: "GetLogEvents"}
-        for lane, api in apis.items():
-            if self.options.api not in (lane, Api.AUTO):
-                continue
-            rate = self.aws.settings.pace.rate(api, self.aws.region)
-            yield from [lane] * max(2, min(int(rate * 0.6) + 1, self.aws.settings.chains // 2))
+        for lane in _CALLS:
+            if self.options.api in (lane, Api.AUTO):
+                yield from [lane] * max(2, min(int(self._rate(lane) * 0.6) + 1, self.aws.settings.chains // 2))
+
+    def _left_to_get(self, chains: int) -> int:
+        """Cells that GetLogEvents reads while all chains of FilterLogEvents read one each; it needs some more calls a cell."""
+        return int(chains * self._rate(Api.GET) / self._rate(Api.FILTER) * 0.7)
+
+    def _rate(self, lane: Api) -> float:
+        return self.aws.settings.pace.rate(_CALLS[lane], self.aws.region)
 
     def _halt(self) -> None:
         self._interrupted = True
@@ -619,14 +625,18 @@ class Pull:
         if run.attempt > 1:
             self._pause(min(2.0**run.attempt, MAX_PAUSE_S))
         asked = self.aws.now_ms()
+        before_ms = run.start_ms
         for chunk in self._chain(run):
             if chunk.disturbed_ms is not None:
                 raise ChainBroken(f"an event turned up behind what was read already, at {chunk.disturbed_ms}")
             self._inbox.put(_Part(run, run.end_ms, chunk, asked))
             if self._board.stopped or chunk.cut_ms >= run.end_ms + CONTEXT_MS:
                 return
-            if self._board.hungry(run, get_may_help=self._convertible(run)):
+            # Less left than this page covered: half of it is not worth a chain of its own.
+            worth_it = run.end_ms - chunk.cut_ms > chunk.cut_ms - before_ms
+            if worth_it and self._board.hungry(run, get_may_help=self._convertible(run)):
                 self._give_half(run, chunk.cut_ms)
+            before_ms = chunk.cut_ms
 
     def _chain(self, run: Run) -> Iterator[Chunk]:
         after = CONTEXT_MS if run.end_ms < self._end_ms else 0

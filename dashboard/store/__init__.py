@@ -1,7 +1,7 @@
 """The embedded store: SQLite in WAL mode, one file. The only folder that speaks SQL.
 
     schema.py      the tables, and the steps from older versions
-    database.py    connections, transactions, leases; what SQLite says, in words
+    database.py    connections, transactions; what SQLite says, in words
     ecs.py         what ECS said, kept for ever: deployments, task definitions, sightings, attributions
     slices.py      writing: a slice is replaced whole, with everything derived from it, in one transaction
     rollups.py     asking: what the screens need, from roll-ups

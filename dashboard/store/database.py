@@ -1,4 +1,4 @@
-"""Connections, transactions and leases. Many processes and threads read while one writes; writes are short.
+"""Connections and transactions. Many processes and threads read while one writes; writes are short.
 
 Each thread has a connection of its own. `write` takes the write lock at once (BEGIN IMMEDIATE), waits for its turn, and
 commits all or nothing: a process killed at any point leaves the store as after its last commit.
@@ -7,10 +7,8 @@ commits all or nothing: a process killed at any point leaves the store as after 
 from __future__ import annotations
 
 import os
-import secrets
 import sqlite3
 import threading
-import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -111,25 +109,6 @@ class Database:
         """Counts committed writes, whichever process made them: the key of every cache."""
         rows = self.ask("SELECT value FROM meta WHERE key = 'changes'")
         return int(rows[0][0])
-
-    @contextmanager
-    def lease(self, name: str, *, seconds: float = 60) -> Iterator[bool]:
-        """Whether this caller alone may read `name` from its source for a while: two writers don't fetch the same stream.
-
-        Not a lock on the store: writes are safe without it. A lease that its holder never gave back ends by itself.
-        """
-        holder = secrets.token_hex(8)
-        now_ms = time.time_ns() // 1_000_000
-        with self.write() as sql:
-            sql.execute("DELETE FROM leases WHERE until_ms <= ?", (now_ms,))
-            sql.execute("INSERT OR IGNORE INTO leases VALUES (?, ?, ?)", (name, holder, now_ms + int(seconds * 1000)))
-            got = bool(sql.execute("SELECT 1 FROM leases WHERE name = ? AND holder = ?", (name, holder)).fetchone())
-        try:
-            yield got
-        finally:
-            if got:
-                with self.write() as sql:
-                    sql.execute("DELETE FROM leases WHERE name = ? AND holder = ?", (name, holder))
 
     def scrub(self) -> None:
         """After something was forgotten: nothing of it stays in the file or in its log."""

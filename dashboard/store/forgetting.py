@@ -60,7 +60,7 @@ def forget(db: Database, *, service: str | None, before_ms: int | None, everythi
 
 def _forget_ecs(sql: sqlite3.Connection, *, service: str | None, everything: bool) -> None:
     if everything:
-        for table in ("deployments", "definitions", "sightings", "answers", "kinds", "leases", "origins"):
+        for table in ("deployments", "definitions", "sightings", "answers", "kinds", "origins"):
             sql.execute(f"DELETE FROM {table}")
     elif service is not None:
         sql.execute("DELETE FROM deployments WHERE service = ?", (service,))

@@ -362,26 +362,13 @@ def test_threads_share_an_open_store(workspace):
     assert told(workspace)["cells"]
 
 
-def test_a_lease_is_held_once_and_given_back(tmp_path):
-    """Two writers don't fetch one stream; a holder that died blocks nobody for longer than its time."""
-    one, other = open_database(tmp_path / "store.db"), open_database(tmp_path / "store.db")
-    with one.lease("stream") as first, other.lease("stream") as second, other.lease("another") as third:
-        assert (first, second, third) == (True, False, True)
-    with other.lease("stream", seconds=-1) as again:
-        assert again
-        with one.lease("stream") as after_its_time:
-            assert after_its_time
-    one.close()
-    other.close()
-
-
 def test_an_older_store_walks_up_step_by_step(tmp_path):
     """Every step runs once, in order, and keeps what is there."""
     path = tmp_path / "store.db"
     open_database(path).close()
     with sqlite3.connect(path) as raw:
         raw.execute("INSERT INTO origins (name, read_ms) VALUES ('kept', 1)")
-    steps = (*schema.STEPS, "ALTER TABLE origins ADD COLUMN colour TEXT; UPDATE origins SET colour = 'blue'", "DROP TABLE leases")
+    steps = (*schema.STEPS, "ALTER TABLE origins ADD COLUMN colour TEXT; UPDATE origins SET colour = 'blue'", "DROP TABLE attributions")
 
     for _ in range(2):
         db = open_database(path, steps=steps)
