@@ -184,7 +184,7 @@ def _rules(options: argparse.Namespace) -> RuleSet:
 def _redactor(settings: Settings) -> Redactor:
     """With this installation's key; without a place to keep one, with a key of this call alone."""
     from dashboard.settings import redaction_key
-    from parsers import Redactor, SettingsError
+    from parsers import Redactor, SettingsError, load_packs
 
     try:
         key = redaction_key(settings)
@@ -193,7 +193,9 @@ def _redactor(settings: Settings) -> Redactor:
             raise
         _say(f"note: {error}; tokens differ from call to call")
         key = os.urandom(32)
-    return Redactor(key, strict=settings.evidence == "strict")
+    if settings.evidence != "strict":
+        return Redactor(key)
+    return Redactor(key, strict=True, words=load_packs(settings.packs).words)
 
 
 def _judged(options: argparse.Namespace, paths: Sequence[str] = (), **judging: Any) -> Judgement:

@@ -358,6 +358,9 @@ def rules_text(paper: Paper, rules: Sequence[Rule]) -> None:
         )
 
 
+NO_MATCH = "its pattern does not match"
+
+
 def explanation_text(paper: Paper, one: Explanation) -> None:
     """crowdsec's `explain`: which rule took the line, and why the others did not."""
     paper.line(
@@ -383,13 +386,16 @@ def explanation_text(paper: Paper, one: Explanation) -> None:
         paper.line(paper.paint(f"taken by    {match.rule_id}", "bold") + "  " + " · ".join(show(str(w)) for w in words if w))
         if match.title:
             paper.wrapped(show(match.title), first=" " * 12, indent=" " * 12)
-    missed = [a for a in one.attempts if not a.matched]
-    for attempt in missed:
-        paper.wrapped(f"{attempt.rule_id}: {attempt.why_not}", first="not taken   ", indent=" " * 12)
+    for attempt in one.attempts:
+        if attempt.why_not and (attempt.matched or attempt.why_not != NO_MATCH):
+            first = "set aside   " if attempt.matched else "not taken   "
+            paper.wrapped(f"{attempt.rule_id}: {attempt.why_not}", first=first, indent=" " * 12)
+    if elsewhere := [attempt.rule_id for attempt in one.attempts if attempt.why_not == NO_MATCH]:
+        paper.wrapped(f"{', '.join(elsewhere)}: {NO_MATCH}", first="not taken   ", indent=" " * 12)
     if not one.attempts:
         paper.line(f"no rule's words occur in it ({one.rules} rules)")
     if one.unexplained:
-        paper.line("it reads like an error that no rule knows: counted as unexplained, grouped, never lost")
+        paper.line("it reads like an error that no rule decides: counted as unexplained, grouped, never lost")
     elif not one.matches and one.access is None:
         paper.line("ordinary: counted in coverage, nothing else")
 

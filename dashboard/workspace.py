@@ -116,7 +116,8 @@ class Workspace:
         self.settings = settings
         self.database = database
         self.rules = cached_packs(settings.packs)
-        self.redactor = Redactor(redaction_key(settings), strict=settings.evidence == "strict")
+        strict = settings.evidence == "strict"
+        self.redactor = Redactor(redaction_key(settings), strict=strict, words=self.rules.words if strict else frozenset())
         self.reader = Reader(rules=self.rules, redactor=self.redactor, health_paths=settings.health_paths)
         self.judging = JudgeSettings(migrations=settings.migrations, min_requests=settings.min_requests)
         """How verdicts are derived; set before the first look when a command asks for more (`--fixes`, `--expect`)."""

@@ -368,7 +368,7 @@ def _fact(
         matches=matches,
         access=access,
         unexplained=unexplained,
-        fingerprint=_unexplained_fingerprint(record) if unexplained else "",
+        fingerprint=_unexplained_fingerprint(record, redactor) if unexplained else "",
     )
 
 
@@ -444,8 +444,10 @@ def _evidence_again(timestamp_ms: int, text: str, event_id: str | None, file: st
     return Evidence(timestamp_ms=timestamp_ms, text=text, event_id=event_id, file=file, line=line)
 
 
-def _unexplained_fingerprint(record: Record) -> str:
-    return fingerprint(category="unexplained", system=None, code=None, route=None, words=skeleton(record.text[:400]))
+def _unexplained_fingerprint(record: Record, redactor: Redactor) -> str:
+    """Of the redacted words: a name in the text neither splits the group nor stands in the hash."""
+    words = skeleton(redactor.grouping_text(record.text[:400]))
+    return fingerprint(category="unexplained", system=None, code=None, route=None, words=words)
 
 
 def severity_of(category: Category, layer: Layer | None, status: int | None, declared: Severity | None) -> Severity:

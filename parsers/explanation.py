@@ -50,7 +50,7 @@ def explain(text: str, *, rules: RuleSet | None = None, redactor: Redactor | Non
         level=payload.level,
         access=access,
         matches=matches,
-        attempts=tuple(_attempts(joined, rules)),
+        attempts=tuple(_attempts(joined, rules, {match.rule_id for match in matches})),
         rules=len(rules.rules),
         unexplained=access is None and not matches and _error(payload, joined),
     )
@@ -60,12 +60,26 @@ def _error(payload: Payload, text: str) -> bool:
     return reads_like_error(payload, text)
 
 
-def _attempts(text: str, rules: RuleSet) -> Sequence[Attempt]:
+def _attempts(text: str, rules: RuleSet, taken: set[str]) -> Sequence[Attempt]:
     seen = shorten(text)
+    tried = [(rule, rule.search(seen) is not None) for rule in rules.candidates(seen)]
+    quoted = next((rule.id for rule, matched in tried if matched and rule.dependency), "")
     return [
-        Attempt(rule_id=rule.id, title=rule.title, matched=rule.search(seen) is not None, why_not=_why_not(rule, seen))
-        for rule in rules.candidates(seen)
+        Attempt(
+            rule_id=rule.id,
+            title=rule.title,
+            matched=matched,
+            why_not=_set_aside(rule, quoted) if matched and rule.id not in taken else _why_not(rule, seen),
+        )
+        for rule, matched in tried
     ]
+
+
+def _set_aside(rule: Rule, quoted: str) -> str:
+    """Why a rule whose pattern matches decides nothing here."""
+    if rule.dependency:
+        return "matches, as a hint: another server's answer, never a finding of ours"
+    return f"matches, but the record quotes another server's answer ({quoted})" if quoted else "matches, but the access line decides"
 
 
 def _why_not(rule: Rule, text: str) -> str:

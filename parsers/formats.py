@@ -194,7 +194,7 @@ def _broken(plain: str, body: str, metadata: Mapping[str, str]) -> Payload:
     fields, rest = _salvaged(body)
     if not fields:
         return Payload(text=_unescaped(plain), cut=True, metadata=metadata, level=_plain_level(plain))
-    return replace(_structured(fields, metadata, _unescaped(rest)), cut=True)
+    return replace(_structured(fields, metadata, _unescaped(rest[:MAX_REST_CHARS])), cut=True)
 
 
 def _unescaped(text: str) -> str:
@@ -202,6 +202,7 @@ def _unescaped(text: str) -> str:
     return text.replace('\\"', '"').replace("\\n", "\n").replace("\\t", "\t")
 
 
+MAX_REST_CHARS = 65_536  # of what could not be read; the rules see 16 kB of a record
 _MEMBER = re.compile(r'[{,]?\s*"((?:[^"\\]|\\.){1,200})"\s*:\s*')
 
 

@@ -174,7 +174,7 @@ LAYOUTS: tuple[Layout, ...] = (
     _layout(
         "haproxy",
         ' "',
-        r"(?P<client>\S{3,60}):\d{1,5} \[[^\]\n]{10,40}\] \S{1,100} \S{1,200} [-\d/+]{9,80} (?P<status>-1|\d{3}) \+?\d{1,15}"
+        r"(?<!\S)(?P<client>\S{3,60}):\d{1,5} \[[^\]\n]{10,40}\] \S{1,100} \S{1,200} [-\d/+]{9,80} (?P<status>-1|\d{3}) \+?\d{1,15}"
         r" \S{1,200} \S{1,200} [\w-]{4} [\d/+]{5,60} \d{1,8}/\d{1,8} (?:\{[^}\n]{0,500}\} ){0,2}" + _REQUEST_LINE,
         _status_first,
     ),
@@ -266,7 +266,7 @@ LAYOUTS: tuple[Layout, ...] = (
     # 198.51.100.4: 38 B: POST /login (403) (1ms)   (Joplin Server)
     _layout("parentheses", "ms)", rf"{_METHOD} {_TARGET} \({_STATUS}\) \([\d.]{{1,12}} ?ms\)"),
     # 127.0.0.1:52134 [404]: GET /favicon.ico - No such file   (PHP's built-in server)
-    _layout("php", "]: ", rf"{_CLIENT}:\d{{1,5}} \[{_STATUS}\]: {_METHOD} {_TARGET}"),
+    _layout("php", "]: ", rf"(?<![\w.:]){_CLIENT}:\d{{1,5}} \[{_STATUS}\]: {_METHOD} {_TARGET}"),
     # 404 GET /x (127.0.0.1) 1.2ms   (Tornado)
     _layout("tornado", "ms", rf"\b(?P<status>[1-5]\d\d) {_METHOD} {_TARGET} \({_CLIENT}\) [\d.]{{1,12}}ms"),
     # 404 Not Found: GET - /x in 12ms   (Ktor)

@@ -7,6 +7,7 @@ Redacting twice changes nothing; a line the redactor can't handle is hidden. The
 
 from __future__ import annotations
 
+import copy
 import functools
 import hashlib
 import json
@@ -137,6 +138,14 @@ class Redactor:
             return self._text(text)
         except Exception:  # noqa: BLE001  fails closed, whatever it was
             return "\n".join([UNREADABLE] * (str(text).count("\n") + 1))
+
+    def grouping_text(self, text: str) -> str:
+        """As `text`, never strict: what fingerprints are made of does not change with a setting."""
+        if not self.strict:
+            return self.text(text)
+        loose = copy.copy(self)
+        loose.strict = False
+        return loose.text(text)
 
     def line(self, text: str) -> str:
         """A redacted line; line ends inside it become blanks."""

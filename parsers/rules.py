@@ -65,6 +65,9 @@ _EXAMPLE_KEYS = frozenset(
     ).split()
 )
 _E = TypeVar("_E", bound=StrEnum)
+_PATTERN_SIGNS = re.compile(r"\\[A-Za-z]|\(\?P<\w+>|\(\?[a-z]+[:)]|\[[^\]]*\]|\{[^}]*\}")
+_EITHER_CASE = re.compile(r"\[([A-Za-z])[A-Za-z]\]")  # `[Ff]ailed`
+_RULE_WORD = re.compile(r"(?<![^\W_])[A-Za-z]{4,30}(?![^\W_])")
 _FORBIDDEN = re.compile(r"\(\?(?:[=!>]|<[=!])|\(\?P=|[*+?}]\+|(?<!\\)\\[1-9]")
 
 
@@ -185,6 +188,12 @@ class RuleSet:
     def rules(self) -> tuple[Rule, ...]:
         every = [rule for pack in self.packs for rule in pack.rules]
         return tuple(sorted(every, key=lambda rule: (-rule.priority, rule.id)))
+
+    @cached_property
+    def words(self) -> frozenset[str]:
+        """The words that the rules look for and speak of: what `evidence = "strict"` may show beside the general vocabulary."""
+        told = (pattern for rule in self.rules for pattern in (*rule.pattern_texts, rule.title, rule.system or ""))
+        return frozenset(word.lower() for text in told for word in _RULE_WORD.findall(_PATTERN_SIGNS.sub(" ", _EITHER_CASE.sub(r"\1", text))))
 
     @cached_property
     def by_id(self) -> Mapping[str, Rule]:

@@ -310,7 +310,7 @@ def printed_status(text: str) -> Extracted:
     return Extracted(status=int(hit[1]) if hit else None)
 
 
-_OZZO = re.compile(r"\b([\w.]{1,80}): (?:cannot be blank|must be |the length must be )")
+_OZZO = re.compile(r"(?<![\w.])([\w.]{1,80}): (?:cannot be blank|must be |the length must be )")
 
 
 @text_extractor

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from parsers.classify import match_text
+from parsers.explanation import explain
 from parsers.formats import decode
 from parsers.model import Match
 from parsers.rules import EXTRACT_MAX_CHARS, Example, Pack, Rule, load_packs, shorten
@@ -145,3 +146,12 @@ def _spent(rule: Rule, text: str) -> float:
     started = time.process_time()
     rule.search(text)
     return time.process_time() - started
+
+
+def test_explain_says_why_a_rule_that_matches_decides_nothing() -> None:
+    """Another server's answer is a hint; what stands behind it in the record is set aside, with the reason."""
+    one = explain("AxiosError: Request failed with status code 422", rules=RULES)
+
+    said = {attempt.rule_id: attempt.why_not for attempt in one.attempts if attempt.matched}
+    assert one.matches == ()
+    assert said == {"http.dependency_node": "matches, as a hint: another server's answer, never a finding of ours"}

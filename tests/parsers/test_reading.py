@@ -142,3 +142,17 @@ def test_lines_of_one_millisecond_may_stand_in_either_order() -> None:
         runs = read(events, rules=READER.rules).migration_runs
 
         assert [(r.outcome, r.exit_code, r.application_continued) for r in runs] == [("never_ran", 127, True)]
+
+
+def test_an_unexplained_group_is_made_of_redacted_words() -> None:
+    """What redaction takes out neither splits a group of unexplained errors nor enters its fingerprint; strict makes no other groups."""
+    events = lines(
+        "ERROR could not print the chart of patient Maren Volkert, user maren@example.org, mrn=4471203",
+        "ERROR could not print the chart of patient Tilda Okonski, user tilda@example.org, mrn=9902114",
+    )
+
+    groups = [read(events, rules=READER.rules, redactor=Redactor(key, strict=strict)).unexplained
+              for key in (b"one", b"two") for strict in (False, True)]  # fmt: skip
+
+    assert [[group.count for group in one] for one in groups] == [[2]] * 4
+    assert len({group.fingerprint for one in groups for group in one}) == 1
