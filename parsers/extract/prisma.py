@@ -15,6 +15,10 @@ _ARGUMENT = re.compile(
 _INVOCATION = re.compile(r"Invalid `(?:prisma\.)?([\w$]{1,80})\.(\w{1,40})\(\)` invocation")
 _MODEL_NAME = re.compile(r"\bmodelName\"?: ['\"](\w{1,80})['\"]")
 _TARGET = re.compile(r"\bfields?: \(([^)\n]{1,400})\)|\bconstraint: \(([^)\n]{1,400})\)")
+_META_TARGET = re.compile(
+    r"\bmeta\.target(?:\.\d{1,2})?: '([\w.]{1,80})'|\btarget\"?: ?\[\s{0,20}((?:['\"][\w.]{1,80}['\"],?\s{0,20}){1,10})\]"
+)
+_QUOTED = re.compile(r"['\"]([\w.]{1,80})['\"]")
 _NAME = re.compile(r"[A-Za-z_$][\w.$ -]{0,100}")
 _ORIGINAL_CODE = re.compile(
     r"\b(?:originalCode|cause\.code)\"?: ['\"](\w{2,20})['\"]|Raw query failed\. Code: `(\w{2,20})`|SqlState\(E?\"?(\w{5})\"?\)"
@@ -34,6 +38,9 @@ def prisma_arguments(text: str) -> Extracted:
 def prisma_known(text: str) -> Extracted:
     """Columns of a constraint, the model, the database's own code: of a PrismaClientKnownRequestError in any wrapping."""
     names = [name.strip() for hit in every(_TARGET, text) for name in _NAME.findall(hit[1] or "")]
+    if not names:  # a logger that keeps the error's `meta` and not its message
+        names = [name for hit in every(_META_TARGET, text) for name in ([hit[1]] if hit[1] else _QUOTED.findall(hit[2]))]
+        names = [name for name in names if not name.endswith(("_key", "_idx", "_pkey"))]
     null_column = _NULL_COLUMN.search(text[:MAX_CHARS])
     code = _ORIGINAL_CODE.search(text[:MAX_CHARS])
     db_code = next((group for group in code.groups() if group), None) if code else None

@@ -317,3 +317,14 @@ _OZZO = re.compile(r"(?<![\w.])([\w.]{1,80}): (?:cannot be blank|must be |the le
 def ozzo_fields(text: str) -> Extracted:
     """ozzo-validation: `email: must be a valid email address; name: cannot be blank.`"""
     return Extracted(fields=distinct(hit[1] for hit in every(_OZZO, text) if hit[1] not in ("error", "err", "msg", "message")))
+
+
+_LARAVEL_FIELD = re.compile(r"\bThe ([a-z][\w.]{0,60}(?: [a-z][\w.]{0,30}){0,4}?) field (?:is|must|has|format|confirmation|may|does|cannot)\b")
+_SYMFONY_FIELD = re.compile(r"\bObject\([\w\\]{1,160}\)\.([\w.\[\]]{1,120}):\s")
+
+
+@text_extractor
+def php_fields(text: str) -> Extracted:
+    """Laravel's `The email field is required.`, Symfony's `Object(App\\Dto\\User).email:`; Laravel prints `_` as a blank."""
+    found = [hit[1].replace(" ", "_") for hit in every(_LARAVEL_FIELD, text)] + [dotted(hit[1]) for hit in every(_SYMFONY_FIELD, text)]
+    return Extracted(fields=distinct(found))
