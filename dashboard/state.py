@@ -17,6 +17,10 @@ from typing import Any, TypeVar
 from parsers import Category, Layer, Severity, rfc3339
 
 ZONES = ("UTC", "local")
+CHARTS = ("by deployment", "over time", "400s with interval")
+LINES = (10, 30, 100)
+PAGE = "page-"  # before a table's key: the parameter that holds its page
+_TABLE = re.compile(r"^[a-z]{1,20}$")
 _ID = re.compile(r"^[A-Za-z0-9][A-Za-z0-9:_./#-]{0,199}$")
 _FINGERPRINT = re.compile(r"^v\d+:[0-9a-f]{6,64}$")
 _ROUTE = re.compile(r"^[0-9a-f]{10}$")
@@ -28,7 +32,7 @@ Word = TypeVar("Word", bound=StrEnum)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ViewState:
-    """What a view shows. Times are epoch ms UTC; `excluded` holds fingerprints."""
+    """What a view shows. Times are epoch ms UTC; `excluded` holds fingerprints. What stands at a widget's default may be None."""
 
     service: str | None = None
     start_ms: int | None = None
@@ -45,6 +49,9 @@ class ViewState:
     finding: str | None = None
     run: str | None = None
     excluded: tuple[str, ...] = ()
+    chart: str | None = None  # one of CHARTS
+    lines: int | None = None  # one of LINES
+    pages: tuple[tuple[str, int], ...] = ()  # (table's key, page from 1) in the order of the keys
 
     def parameters(self) -> dict[str, str | list[str]]:
         """The query parameters of this state; what is at its default is left out."""
@@ -64,7 +71,10 @@ class ViewState:
             "finding": self.finding,
             "run": self.run,
             "not": list(self.excluded),
+            "chart": self.chart,
+            "lines": None if self.lines is None else str(self.lines),
         }
+        given |= {f"{PAGE}{table}": str(page) for table, page in self.pages}
         return {key: value if isinstance(value, list) else str(value) for key, value in given.items() if value}
 
     def with_(self, **changes: Any) -> ViewState:
@@ -94,6 +104,9 @@ def read_state(parameters: Parameters) -> ViewState:
         finding=_matching(_ID, first.get("finding")),
         run=_matching(_ID, first.get("run")),
         excluded=_excluded(parameters.get("not", [])),
+        chart=first.get("chart") if first.get("chart") in CHARTS else None,
+        lines=number if (number := _number(first.get("lines"), LINES[-1])) in LINES else None,
+        pages=_pages(first),
     )
 
 
@@ -137,6 +150,12 @@ def _number(text: str | None, largest: int) -> int | None:
 
 def _word(words: type[Word], text: str | None) -> Word | None:
     return words(text) if text in {word.value for word in words} else None
+
+
+def _pages(first: Mapping[str, str]) -> tuple[tuple[str, int], ...]:
+    """Page 1 is where every table begins: it needs no word."""
+    found = ((key.removeprefix(PAGE), _number(text, 9_999)) for key, text in first.items() if key.startswith(PAGE))
+    return tuple(sorted((table, page) for table, page in found if _TABLE.match(table) and page and page > 1))[:_LONGEST_LIST]
 
 
 def _excluded(value: str | Iterable[str]) -> tuple[str, ...]:

@@ -10,6 +10,7 @@ import plotly.graph_objects as go
 import streamlit as st
 
 from dashboard import tables, words
+from dashboard.state import PAGE
 from dashboard.views.frame import Frame
 from parsers import MigrationRun, Reason, ReasonCode, TranscriptLine, Verdict
 
@@ -92,9 +93,9 @@ def table(
 
 
 def _page(rows: int, key: str) -> int:
-    """Which page of a long table is shown, from 0; a short one has no pages."""
+    """Which page of a long table is shown, from 0, kept in the URL; a short one has no pages."""
     pages = -(-rows // PAGE_ROWS)
-    return st.pagination(pages, key=f"page-{key}") - 1 if pages > 1 else 0
+    return st.pagination(pages, key=f"{PAGE}{key}", bind="query-params") - 1 if pages > 1 else 0
 
 
 def as_table(frame: Frame, rows: pd.DataFrame, *, key: str, alt: str) -> None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import streamlit as st
 
 from dashboard import charts, tables, words
-from dashboard.state import deployment_key
+from dashboard.state import CHARTS, deployment_key
 from dashboard.views import blocks
 from dashboard.views.frame import Frame
 from parsers import VerdictValue
@@ -16,7 +16,6 @@ if TYPE_CHECKING:
     from dashboard.rows import DeploymentRow
 
 TITLE, PATH, ICON = "Deployments", "deployments", ":material/rocket_launch:"
-_CHARTS = ("by deployment", "over time", "400s with interval")
 
 
 def page(frame: Frame) -> None:
@@ -121,8 +120,8 @@ def _charts(frame: Frame, rows: list[DeploymentRow], service: str) -> None:
         st.markdown("#### Failures")
         shown = st.segmented_control(
             "Failures chart",
-            _CHARTS,
-            default=_CHARTS[0],
+            CHARTS,
+            default=CHARTS[0],
             required=True,
             key="chart",
             bind="query-params",
@@ -132,7 +131,7 @@ def _charts(frame: Frame, rows: list[DeploymentRow], service: str) -> None:
         _over_time(frame, [row for row in rows if row.deployment.service == service], service)
     elif shown == "400s with interval":
         blocks.chart(
-            charts.rate_by_deployment(rows, frame.names(), dark=frame.dark),
+            frame.made("rate", lambda: charts.rate_by_deployment(rows, frame.names(), dark=frame.dark)),
             key="rate",
             alt="Share of requests answered 400 by deployment, with its 95 percent interval",
         )
@@ -146,7 +145,9 @@ def _by_deployment(frame: Frame) -> None:
     if not cells:
         blocks.empty("No refused or failed request in this window: nothing to draw.")
         return
-    figure = charts.failures_by_deployment(cells, frame.names(), dark=frame.dark)
+    figure = frame.made(
+        "by-deployment", lambda: charts.failures_by_deployment(cells, frame.names(), dark=frame.dark), frame.filters()
+    )
     blocks.chart(figure, key="by-deployment", alt="Refused and failed requests by deployment, stacked by the layer that refused")
     blocks.as_table(
         frame,
@@ -165,6 +166,6 @@ def _over_time(frame: Frame, rows: list[DeploymentRow], service: str) -> None:
     marks = [
         (start, str(row.deployment.revision)) for row in rows if (start := row.deployment.started_ms or row.deployment.created_ms)
     ]
-    figure = charts.failures_over_time(cells, marks, frame.zone, dark=frame.dark)
+    figure = frame.made("over-time", lambda: charts.failures_over_time(cells, marks, frame.zone, dark=frame.dark), service)
     blocks.chart(figure, key="over-time", alt="Failures over time, stacked by layer, with the deployments as dotted lines")
     blocks.plain(f"{service}, the deployments as dotted lines")

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import streamlit as st
 
 from dashboard import sharing, tables, words
-from dashboard.state import ViewState, route_id
+from dashboard.state import LINES, ViewState, route_id
 from dashboard.views import blocks, console, failures
 from dashboard.views.frame import Frame
 from parsers import Finding, StreamKey, errors
@@ -16,7 +16,6 @@ if TYPE_CHECKING:
     from dashboard.rows import ContextLine
 
 TITLE, PATH, ICON = "Events", "events", ":material/list_alt:"
-_LINES = (10, 30, 100)
 
 
 def page(frame: Frame) -> None:
@@ -102,13 +101,13 @@ def _around(frame: Frame, finding: Finding) -> None:
     _one_click(frame, finding)
     size = st.segmented_control(
         "records around it",
-        _LINES,
-        default=_LINES[0],
+        LINES,
+        default=LINES[0],
         required=True,
         key="lines",
         bind="query-params",
     )
-    around = _read_again(frame, finding, int(size or _LINES[0]))
+    around = _read_again(frame, finding, int(size or LINES[0]))
     if not around:
         blocks.empty("The records around it can't be read again: their source is not at hand. What was kept of this event:")
         blocks.log_text("\n".join(lines))

@@ -32,8 +32,8 @@ def page(frame: Frame) -> None:
         f"{len(groups)} kinds of failure, {words.requests(refused)}; a request that printed seventy lines is counted once"
     )
     _chart(frame, state)
-    names = frame.names()
-    listing = tables.failures(groups[: tables.MOST_ROWS], names, frame.zone)
+    shown = groups[: tables.MOST_ROWS]
+    listing = frame.made("failures", lambda: tables.failures(shown, frame.names(), frame.zone), state)
     picked = blocks.table(
         frame,
         listing,
@@ -82,5 +82,7 @@ def ranked(groups: Sequence[FailureGroup]) -> list[FailureGroup]:
 def _chart(frame: Frame, state: ViewState) -> None:
     cells = frame.ladder(wanted(frame, state))
     if cells:
-        figure = charts.failures_by_deployment(cells, frame.names(), dark=frame.dark)
+        figure = frame.made(
+            "by-deployment", lambda: charts.failures_by_deployment(cells, frame.names(), dark=frame.dark), wanted(frame, state)
+        )
         blocks.chart(figure, key="failures-by-deployment", alt="Refused and failed requests by deployment, stacked by layer")

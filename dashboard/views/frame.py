@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, tzinfo
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import urlencode
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -36,6 +36,9 @@ if TYPE_CHECKING:
     from parsers import Finding, MigrationRun, UnexplainedGroup
 
 
+Made = TypeVar("Made")
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Frame:
     """Read-only. `version` is the store's at the beginning of this run: one page never mixes two states of the store.
@@ -54,6 +57,15 @@ class Frame:
 
     def _ask(self, question: str, *arguments: Any) -> Any:
         return _answer(self.workspace, self.identity, self.version, question, repr(arguments), arguments)
+
+    def made(self, name: str, make: Callable[[], Made], *given: Any) -> Made:
+        """A figure or table made of this store's answers, made once for each view: half of a page's time goes into them.
+
+        `given`: what `make` looks at beside this frame. Nobody may change what comes back.
+        """
+        view = repr((self.state, str(self.zone), self.dark, given))
+        made: Made = _made(make, self.identity, self.version, name, view)
+        return made
 
     def deployments(self) -> list[DeploymentRow]:
         rows: list[DeploymentRow] = self._ask("deployments", self.state.service)
@@ -184,6 +196,13 @@ def _answer(_workspace: Any, identity: str, version: int, question: str, argumen
     """An answer, shared by all sessions: nobody may change it. Which store, its version and the arguments are the key."""
     del identity, version, arguments
     return getattr(_workspace, question)(*_given)
+
+
+@st.cache_resource(max_entries=128, show_spinner=False)
+def _made(_make: Callable[[], Any], identity: str, version: int, name: str, view: str) -> Any:
+    """Shared by all sessions, as answers are."""
+    del identity, version, name, view
+    return _make()
 
 
 def browser_zone(choice: str) -> tzinfo:

@@ -39,7 +39,7 @@ def _overview(frame: Frame, cells: list[LadderCell], routes: list[tuple[str, str
     worst = [cell for cell in cells if (cell.method or "", cell.route or "") == routes[0]]
     blocks.plain(story(worst, routes[0], _names(frame, cells)))
     blocks.chart(
-        charts.ladder_map(cells, _names(frame, cells), dark=frame.dark),
+        frame.made("map", lambda: charts.ladder_map(cells, _names(frame, cells), dark=frame.dark)),
         key="ladder-map",
         alt="Endpoints by deployment; each cell names the layer that refused most requests there",
     )
@@ -61,7 +61,7 @@ def _one(frame: Frame, cells: list[LadderCell], endpoint: tuple[str, str]) -> No
     frame.link("ladder", frame.state.with_(route=None), "All endpoints", icon=":material/arrow_back:")
     blocks.plain(story(cells, endpoint, _names(frame, cells)))
     blocks.chart(
-        charts.ladder_rungs(cells, _names(frame, cells), dark=frame.dark),
+        frame.made("rungs", lambda: charts.ladder_rungs(cells, _names(frame, cells), dark=frame.dark), endpoint),
         key="rungs",
         alt="Refused requests of one endpoint: layers from the door to the database, by deployment",
     )

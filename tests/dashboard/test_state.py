@@ -1,18 +1,18 @@
 """The state of a view survives its URL, and nothing from a log can get into one."""
 
+from dataclasses import fields
 from urllib.parse import parse_qs, urlencode
 
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dashboard.state import ViewState, read_state, read_time, route_id
+from dashboard.state import CHARTS, LINES, ViewState, read_state, read_time, route_id
 from parsers import Category, Layer, Severity
 
 MOMENTS = st.none() | st.integers(min_value=31_536_000_000, max_value=4_102_444_800_000)
 IDS = st.none() | st.from_regex(r"[A-Za-z0-9][A-Za-z0-9:_./#-]{0,60}", fullmatch=True)
 FINGERPRINTS = st.from_regex(r"v[1-9]:[0-9a-f]{12}", fullmatch=True)
-STATES = st.builds(
-    ViewState,
+GIVEN = dict(  # noqa: C408 - the names of fields, as a call has them
     service=IDS,
     start_ms=MOMENTS,
     end_ms=MOMENTS,
@@ -28,7 +28,13 @@ STATES = st.builds(
     finding=IDS,
     run=IDS,
     excluded=st.lists(FINGERPRINTS, max_size=20, unique=True).map(tuple),
+    chart=st.none() | st.sampled_from(CHARTS),
+    lines=st.none() | st.sampled_from(LINES),
+    pages=st.dictionaries(st.from_regex(r"[a-z]{1,20}", fullmatch=True), st.integers(2, 9_999), max_size=5).map(
+        lambda pages: tuple(sorted(pages.items()))
+    ),
 )
+STATES = st.builds(ViewState, **GIVEN)
 
 
 @given(STATES)
@@ -39,7 +45,27 @@ def test_a_state_survives_its_url(state):
     assert read_state(parse_qs(query)) == state
 
 
-KEYS = ["svc", "from", "to", "tz", "dep", "rev", "cat", "layer", "sev", "status", "route", "fp", "finding", "run", "not"]
+KEYS = [
+    "svc",
+    "from",
+    "to",
+    "tz",
+    "dep",
+    "rev",
+    "cat",
+    "layer",
+    "sev",
+    "status",
+    "route",
+    "fp",
+    "finding",
+    "run",
+    "not",
+    "chart",
+    "lines",
+    "page-failures",
+    "page-<b>",
+]
 
 
 @given(st.dictionaries(st.sampled_from(KEYS), st.text(max_size=300) | st.lists(st.text(max_size=40))))
@@ -48,6 +74,11 @@ def test_any_query_string_is_read_without_an_error(parameters):
     state = read_state(parameters)
 
     assert read_state(state.parameters()) == state
+
+
+def test_every_part_of_a_state_is_drawn_from():
+    """A part that is new and not in the property above would be lost unseen."""
+    assert {field.name for field in fields(ViewState)} == set(GIVEN)
 
 
 def test_a_hostile_value_is_dropped():
