@@ -11,6 +11,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from datetime import timedelta
 from enum import StrEnum
 from typing import Any
 
@@ -56,6 +57,7 @@ class Doctor:
     places: LogPlaces = field(default_factory=lambda: LogPlaces(scopes=(), notices=(), may_lose_lines=False))
     account: str = "*"
     _groups: dict[tuple[str, str], LogGroup | None] = field(default_factory=dict)
+    _unseen: list[tuple[str, str]] = field(default_factory=list)  # groups that may not be described, and may be read
 
     def check_ups(self) -> Iterator[CheckUp]:
         """Every check, as it is done."""
@@ -89,7 +91,7 @@ class Doctor:
     def _clock(self) -> Iterator[CheckUp]:
         skew = self.aws.skew_ms or 0
         if abs(skew) > SKEW_WORTH_NAMING_MS:
-            text = f"this machine is {abs(skew) // 1000} s {'behind' if skew > 0 else 'ahead of'} AWS; times are taken from AWS"
+            text = f"this machine is {timedelta(seconds=abs(skew) // 1000)} {'behind' if skew > 0 else 'ahead of'} AWS; times are taken from AWS"
             yield CheckUp(
                 name="clock", sign=Sign.NOTE, text=text, mend="date -u   (then set the clock, for example: sudo chronyc makestep)"
             )
@@ -133,7 +135,13 @@ class Doctor:
             )
 
     def _log_group(self, region: str, name: str) -> CheckUp:
-        group = self._groups[region, name] = find_log_group(self.aws, name, region)
+        try:
+            group = self._groups[region, name] = find_log_group(self.aws, name, region)
+        except AwsError as error:
+            if not error.denied:
+                raise
+            self._unseen.append((region, name))
+            return CheckUp(name="log group", sign=Sign.NOTE, text=f"{name} in {region}: its class is not known. {error}", mend=error.hint)
         if group is None:
             mend = f"aws logs describe-log-groups --region {region} --query 'logGroups[].logGroupName'"
             return CheckUp(name="log group", sign=Sign.FAILED, text=f"{name} does not exist in {region}", mend=mend)
@@ -142,7 +150,7 @@ class Doctor:
                 name="log group",
                 sign=Sign.FAILED,
                 text=group.why_not,
-                mend="use a STANDARD log group for services whose deployments are judged",
+                mend=group.what_to_do,
             )
         kept = f"kept {group.retention_days} days" if group.retention_days else "kept for ever"
         return CheckUp(name="log group", sign=Sign.OK, text=f"{name} in {region}: {group.log_class}, {kept}")
@@ -163,6 +171,7 @@ class Doctor:
         """One small call for each action; ECS's were probed by asking ECS, unless it could not be asked."""
         probes: dict[str, Callable[[], object]] = {}
         groups = [(region, name) for (region, name), group in self._groups.items() if group is not None and group.readable]
+        groups += self._unseen
         if groups:
             region, name = groups[0]
             where: dict[str, Any] = {"region": region, "about": name, "logGroupName": name}
@@ -180,7 +189,14 @@ class Doctor:
     def _log_mode(self) -> Iterator[CheckUp]:
         if not self.places.scopes:
             return
-        if self.places.may_lose_lines and self._default_mode() != "blocking":
+        mode = "blocking"
+        if self.places.may_lose_lines:
+            try:
+                mode = self._default_mode()
+            except AwsError as error:
+                yield CheckUp(name="log driver", sign=Sign.NOTE, text=f"{error}: the mode counts as non-blocking", mend=error.hint)
+                mode = ""
+        if mode != "blocking":
             text = "containers log non-blocking (the default since 2025-06-25): lines are dropped when the buffer is full, and verdicts say so"
             yield CheckUp(
                 name="log driver",
@@ -191,13 +207,10 @@ class Doctor:
         else:
             yield CheckUp(name="log driver", sign=Sign.OK, text="blocking: the driver drops no lines")
 
-    def _default_mode(self) -> str | None:
-        """The account's default for containers that name no mode; None when it can't be asked."""
-        try:
-            answer = self.aws.call("ecs", "list_account_settings", name="defaultLogDriverMode", effectiveSettings=True)
-        except AwsError:
-            return None
-        return next((str(setting.get("value")) for setting in answer.get("settings", [])), None)
+    def _default_mode(self) -> str:
+        """The account's default for containers that name no mode; empty where nothing is set."""
+        answer = self.aws.call("ecs", "list_account_settings", name="defaultLogDriverMode", effectiveSettings=True)
+        return next((str(setting.get("value")) for setting in answer.get("settings", [])), "")
 
     def _event_groups(self) -> Iterator[CheckUp]:
         if not self.settings.cluster:
@@ -207,7 +220,13 @@ class Doctor:
             CONTAINER_INSIGHTS: f"aws ecs update-cluster-settings --cluster {self.settings.cluster} --settings name=containerInsights,value=enabled",
         }
         for template, name in ((EVENT_CAPTURE, "event capture"), (CONTAINER_INSIGHTS, "Container Insights")):
-            group = find_log_group(self.aws, template.format(cluster=self.settings.cluster), self.aws.region)
+            try:
+                group = find_log_group(self.aws, template.format(cluster=self.settings.cluster), self.aws.region)
+            except AwsError as error:
+                if not error.denied:
+                    raise
+                yield CheckUp(name=name, sign=Sign.NOTE, text=f"whether it is on is not known. {error}", mend=error.hint)
+                continue
             if group is not None:
                 yield CheckUp(name=name, sign=Sign.OK, text=f"{name} is on: tasks that ECS forgot are found there")
             else:

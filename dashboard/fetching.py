@@ -14,6 +14,7 @@ import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from datetime import timedelta
 from typing import Any, Protocol
 
 from dashboard.fetchers.board import Api
@@ -37,6 +38,8 @@ VERIFY_UP_TO_PAGES = 40  # a pull so small is read twice without being asked to
 POLL_S = 5.0
 ECS_EVERY_S = 60.0
 DAY_MS = 86_400_000
+
+_DEFINITIONS = "ecs:DescribeTaskDefinition"
 
 ProgressCall = Callable[[Progress], None]
 
@@ -125,6 +128,7 @@ class Fetcher:
     _asked_ecs_s: float | None = None
     _scopes: tuple[Scope, ...] = ()
     _account: str = ""
+    _denied: tuple[str, ...] = ()  # actions of ECS
     _told_denied: tuple[str, ...] | None = None
 
     # ---- the steps ----
@@ -157,7 +161,7 @@ class Fetcher:
         skew = self.aws.skew_ms or 0
         if abs(skew) > SKEW_WORTH_NAMING_MS:
             self.notices.append(
-                f"this machine's clock is {abs(skew) // 1000} s {'behind' if skew > 0 else 'ahead of'} AWS's; AWS's is used"
+                f"this machine's clock is {timedelta(seconds=abs(skew) // 1000)} {'behind' if skew > 0 else 'ahead of'} AWS's; AWS's is used"
             )
 
     def ask_ecs(self) -> None:
@@ -167,6 +171,7 @@ class Fetcher:
         ))  # fmt: skip
         self._asked_ecs_s = self.monotonic()
         self._account = self._account or answers["_about"]["account"]
+        self._denied = tuple(answers["_about"]["denied"])
         self.notices.extend(answers["_about"]["notices"])
         self.places = log_places(answers, self.aws.region)
         self.notices.extend(self.places.notices)
@@ -196,10 +201,18 @@ class Fetcher:
             why = self._why_not(scope)
             (refused.append(why) if why else readable.append(scope))
         if not readable:
-            reasons = "; ".join(refused) or "the task definitions name no CloudWatch log group"
-            raise NotSeenError(f"no log group can be read: {reasons}", hint=self._groups_hint(scopes))
+            raise self._nothing_to_read(scopes, refused)
         self.notices.extend(refused)
         return readable
+
+    def _nothing_to_read(self, scopes: Sequence[Scope], refused: Sequence[str]) -> NotSeenError:
+        if not scopes and _DEFINITIONS in self._denied:
+            return NotSeenError(
+                f"{_DEFINITIONS} in {self.aws.region} is denied: where the containers log to is not known",
+                hint=f"triage doctor --iam-policy   (grant {_DEFINITIONS} to this identity; or add --log-group NAME)",
+            )
+        reasons = "; ".join(refused) or "the task definitions name no CloudWatch log group"
+        return NotSeenError(f"no log group can be read: {reasons}", hint=self._groups_hint(scopes))
 
     def _why_not(self, scope: Scope) -> str:
         try:
@@ -211,7 +224,7 @@ class Fetcher:
             return ""  # read it and see
         if group is None:
             return f"there is no log group {scope.log_group} in {scope.region}"
-        return "" if group.readable else group.why_not
+        return "" if group.readable else f"{group.why_not}. {group.what_to_do}"
 
     def _groups_hint(self, scopes: Sequence[Scope]) -> str:
         region = scopes[0].region if scopes else self.aws.region

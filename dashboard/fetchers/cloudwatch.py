@@ -349,8 +349,17 @@ class LogGroup:
         return self.log_class in READABLE_CLASSES
 
     @property
+    def what_to_do(self) -> str:
+        """When they don't. Logs Insights could: it bills every byte it scans, and nothing here spends money unasked."""
+        return (
+            f"Its class can't be changed: aws logs create-log-group --region {self.region} --log-group-name {self.name}-standard, "
+            "then name that as awslogs-group in the task definition; for what is there already, export it "
+            f"(aws logs start-query --region {self.region} --log-group-name {self.name} ...) and read the file with triage classify"
+        )
+
+    @property
     def why_not(self) -> str:
-        """What to do when they don't."""
+        """What happened when they don't."""
         return (
             f"log group {self.name} in {self.region} is of class {self.log_class}: FilterLogEvents and GetLogEvents can't read it, "
             "only Logs Insights can"

@@ -48,6 +48,7 @@ STREAMS_WORTH_A_CHAIN = 64  # more streams than this: FilterLogEvents reads them
 STREAMS_WORTH_LISTING = 1_000
 PAGES_BEFORE_HELP = 20  # so many pages of FilterLogEvents, then GetLogEvents joins
 MAX_PAUSE_S = 20.0  # before another attempt
+EVENTS_AT_ONCE = 400_000  # of cells that are read stream by stream
 INBOX = 16  # chunks waiting for the main thread: what bounds memory
 PROGRESS_EVERY_S = 0.2
 POLL_S = 0.05
@@ -576,6 +577,7 @@ class Pull:
 
     def _share_out(self, run: Run) -> None:
         """Turn a run of all streams into runs of one stream each; back with it where that is not possible."""
+        self._shorten(run)
         streams = self._streams_for(run)
         if streams is None:
             self._board.give([replace(run, may_get=False)])
@@ -585,6 +587,15 @@ class Pull:
             self._board.give([replace(run, stream=name, lane=Api.GET, group=group) for name in streams])
         else:
             self._inbox.put(_Part(run, run.end_ms, Chunk([], run.end_ms + CONTEXT_MS), self.aws.now_ms()))
+
+    def _shorten(self, run: Run) -> None:
+        """Give back what lies beyond the cells that may be under way: a cell waits in memory for the last of its streams."""
+        a_cell = self._events * CELL_MS / self._covered_ms if self._covered_ms else EVENTS_AT_ONCE / 6
+        cut_ms = run.start_ms + max(2, int(EVENTS_AT_ONCE / max(a_cell, 1))) * CELL_MS
+        if cut_ms < run.end_ms:
+            far = replace(run, start_ms=cut_ms)
+            run.end_ms = cut_ms
+            self._board.give([far])
 
     def _streams_for(self, run: Run) -> list[str] | None:
         """The streams that may hold events in a run; None when this run is none for GetLogEvents."""
