@@ -16,7 +16,7 @@ from typing import Any
 
 from parsers import RuleSet, load_packs, packs_digest, rules_from_plain, rules_to_plain
 
-FORMAT = 1
+FORMAT = 2
 
 
 def cached_packs(extra: Sequence[str] = ()) -> RuleSet:

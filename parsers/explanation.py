@@ -87,8 +87,8 @@ def _why_not(rule: Rule, text: str) -> str:
         return "its pattern does not match"
     for pattern in rule.unless:
         if pattern.search(text):
-            return f"ruled out by `unless`: {pattern.pattern}"
+            return f"ruled out by `unless`: {pattern.text}"
     for pattern in rule.requires:
         if not pattern.search(text):
-            return f"misses what it `requires`: {pattern.pattern}"
+            return f"misses what it `requires`: {pattern.text}"
     return ""

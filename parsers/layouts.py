@@ -11,6 +11,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 
 MAX_LINE_CHARS = 16_384
 METHODS = (
@@ -40,12 +41,17 @@ class Line:
 Reader = Callable[[re.Match[str], str], Line | None]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class Layout:
     name: str
     literal: str  # stands in every line of this layout
-    pattern: re.Pattern[str]
+    pattern_text: str
     read: Reader
+
+    @cached_property
+    def pattern(self) -> re.Pattern[str]:
+        """Compiled when a line first holds the literal: a look at ten lines needs one or two of all."""
+        return re.compile(self.pattern_text)
 
 
 _REQUEST = re.compile(r"([A-Z][A-Z_-]{1,19}) (\S.{0,8190}?)(?: (HTTP/\d(?:\.\d)?|\d\.\d))?$")
@@ -150,7 +156,7 @@ def _tag(text: str, end: int, groups: dict[str, str | None]) -> str | None:
 
 
 def _layout(name: str, literal: str, pattern: str, read: Reader = _simple) -> Layout:
-    return Layout(name=name, literal=literal, pattern=re.compile(pattern), read=read)
+    return Layout(name=name, literal=literal, pattern_text=pattern, read=read)
 
 
 _TARGET = r"(?P<target>/\S{0,8192})"

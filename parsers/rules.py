@@ -83,6 +83,26 @@ class Example:
         return "\n".join(self.events)
 
 
+class LatePattern:
+    """A pattern that is compiled when a text may hold it: a look at ten lines needs few of thousands."""
+
+    __slots__ = ("_compiled", "literals", "text")
+
+    def __init__(self, text: str, literals: Sequence[str] = ()) -> None:
+        """`literals`: lower-case strings, at least one of which stands in every text the pattern takes; () when none is known."""
+        self.text, self.literals = text, literals
+        self._compiled: re.Pattern[str] | None = None
+
+    def search(self, text: str) -> re.Match[str] | None:
+        if self._compiled is None:
+            if self.literals:
+                lowered = text.lower()
+                if not any(literal in lowered for literal in self.literals):
+                    return None
+            self._compiled = re.compile(self.text, re.MULTILINE)
+        return self._compiled.search(text)
+
+
 @dataclass(frozen=True, kw_only=True)
 class Rule:
     """One rule: which record it takes, what it says of it, why it matters and what to do."""
@@ -122,29 +142,30 @@ class Rule:
     declared_literals: tuple[str, ...]
 
     @cached_property
-    def patterns(self) -> tuple[re.Pattern[str], ...]:
-        return tuple(re.compile(text, re.MULTILINE) for text in self.pattern_texts)
+    def patterns(self) -> tuple[LatePattern, ...]:
+        return tuple(map(LatePattern, self.pattern_texts, self.pattern_literals))
 
     @cached_property
-    def unless(self) -> tuple[re.Pattern[str], ...]:
-        return tuple(re.compile(text, re.MULTILINE) for text in self.unless_texts)
+    def unless(self) -> tuple[LatePattern, ...]:
+        return tuple(map(LatePattern, self.unless_texts))
 
     @cached_property
-    def requires(self) -> tuple[re.Pattern[str], ...]:
-        return tuple(re.compile(text, re.MULTILINE) for text in self.requires_texts)
+    def requires(self) -> tuple[LatePattern, ...]:
+        return tuple(map(LatePattern, self.requires_texts))
+
+    @cached_property
+    def pattern_literals(self) -> tuple[tuple[str, ...], ...]:
+        """Of each pattern lower-case strings, at least one of which stands in every text it can take; () when none can be named."""
+        return tuple(tuple(sorted(required_literals(text))) for text in self.pattern_texts)
 
     @cached_property
     def literals(self) -> tuple[str, ...]:
         """Lower-case strings, at least one of which stands in every text this rule can take; () when none can be named."""
         if self.declared_literals:
             return tuple(sorted({text.lower() for text in self.declared_literals}))
-        found: set[str] = set()
-        for text in self.pattern_texts:
-            one = required_literals(text)
-            if not one:
-                return ()
-            found.update(one)
-        return tuple(sorted(found))
+        if not all(self.pattern_literals):
+            return ()
+        return tuple(sorted({text for some in self.pattern_literals for text in some}))
 
     def search(self, text: str) -> re.Match[str] | None:
         """The first hit in `text` (already shortened to EXTRACT_MAX_CHARS), None when the rule does not take it."""
@@ -317,7 +338,11 @@ def _sources(extra: Sequence[str | Path]) -> list[tuple[str, str]]:
 def rules_to_plain(rules: RuleSet) -> dict[str, Any]:
     """Loaded packs as plain JSON values, with what was derived from them. For a cache; `rules_from_plain` reads it back."""
     return {
-        "packs": [_plain(pack) | {"rules": [_plain(r) | {"literals": r.literals} for r in pack.rules]} for pack in rules.packs]
+        "packs": [
+            _plain(pack)
+            | {"rules": [_plain(r) | {"literals": r.literals, "pattern_literals": r.pattern_literals} for r in pack.rules]}
+            for pack in rules.packs
+        ]
     }
 
 
@@ -349,13 +374,13 @@ _ENUMS: tuple[tuple[str, type[StrEnum]], ...] = (
 
 def _rule_from(entry: Mapping[str, Any]) -> Rule:
     values = _tuples(entry)
-    literals = values.pop("literals")
+    literals, pattern_literals = values.pop("literals"), values.pop("pattern_literals")
     for name, kind in _ENUMS:
         values[name] = kind(values[name]) if values[name] is not None else None
     for name in ("examples", "counter_examples", "todo_examples"):
         values[name] = tuple(Example(events=tuple(events), expect=expect) for events, expect in values[name])
     rule = Rule(**values)
-    rule.__dict__["literals"] = literals  # what the cached property would derive again
+    rule.__dict__.update(literals=literals, pattern_literals=pattern_literals)  # what would be derived again
     return rule
 
 

@@ -155,7 +155,7 @@ def test_a_match_implies_a_mark_on_every_example_in_every_wrapping():
 
 
 def generated(rule: Rule) -> st.SearchStrategy[str]:
-    return st.one_of([st.from_regex(pattern.pattern, fullmatch=False) for pattern in rule.patterns[:3]])
+    return st.one_of([st.from_regex(re.compile(text, re.MULTILINE), fullmatch=False) for text in rule.pattern_texts[:3]])
 
 
 @settings(derandomize=True, deadline=None, max_examples=60, suppress_health_check=list(HealthCheck))
