@@ -33,7 +33,7 @@ lab: $(READY)  ## run the real migration tools against PostgreSQL and record wha
 	$(BIN)/python -m tests.lab.validation
 
 bench: $(READY)  ## speed and memory, side by side; tests/benchmarks/README.md explains
-	$(BIN)/python tests/benchmarks/run.py
+	$(BIN)/python -m tests.benchmarks.run
 
 accuracy: $(READY)  ## precision and recall on labelled lines, per system
 	$(BIN)/python -m tests.accuracy

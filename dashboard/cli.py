@@ -203,7 +203,7 @@ def _judged(options: argparse.Namespace, paths: Sequence[str] = (), **judging: A
     from dataclasses import replace
 
     from dashboard.judgement import judge_paths, judge_store
-    from dashboard.pack_cache import cached_packs
+    from dashboard.pack_cache import ScanCache, cached_packs
     from parsers import JudgeSettings
 
     settings = _settings(options)
@@ -217,6 +217,7 @@ def _judged(options: argparse.Namespace, paths: Sequence[str] = (), **judging: A
             settings=judge_as,
             health_paths=settings.health_paths,
             at_ms=_time(getattr(options, "at", None)),
+            cache=ScanCache(),
         )
     if getattr(options, "at", None):
         raise _usage("--at needs --from: the store keeps counts, not every line", hint="name the scene or log files: --from PATH")

@@ -10,6 +10,7 @@ from dashboard.fetchers.files import read_paths
 from dashboard.rows import ContextLine, Filters
 from parsers import (
     Attribution,
+    Cache,
     Deployment,
     EcsFacts,
     Finding,
@@ -77,14 +78,16 @@ def judge_paths(
     redactor: Redactor | None = None,
     health_paths: Sequence[str] = (),
     at_ms: int | None = None,
+    cache: Cache | None = None,
 ) -> Judgement:
     """Reads and judges files or scenes. `at_ms`: judge as it could have been judged then (epoch ms UTC).
+    `cache`: where what the fast path derives from the rules is kept.
 
     Raises InputError for a path that is not there, PackError for a broken pack.
     """
     scene = read_paths(paths)
     events = scene.events if at_ms is None else (e for e in scene.events if (e.ingestion_ms or e.timestamp_ms) <= at_ms)
-    reading = read(events, rules=rules or load_packs(), redactor=redactor, health_paths=health_paths)
+    reading = read(events, rules=rules or load_packs(), redactor=redactor, health_paths=health_paths, cache=cache)
     as_of = at_ms or scene.as_of_ms or max((c.last_event_ms or 0 for c in reading.coverage), default=0)
     return judge_reading(reading, ecs_facts(scene.ecs or {}), as_of, settings=settings, notices=tuple(scene.notices), at_ms=at_ms)
 

@@ -67,7 +67,7 @@ from parsers.model import (
 )
 from parsers.reading import Reader, Reading, StreamReading, in_order, merge, read_stream, sealed
 from parsers.remedies import Remedy, forecast, load_remedies, remedy_for
-from parsers.rules import Pack, Rule, RuleSet, load_packs, packs_digest, rules_from_plain, rules_to_plain, shorten
+from parsers.rules import Cache, Pack, Rule, RuleSet, load_packs, packs_digest, rules_from_plain, rules_to_plain, shorten
 from parsers.statistics import RateShift, bound_text, needed_text, requests_to_clear, share_text, upper_bound, wilson
 from parsers.verdict import DeploymentEvidence, FailingRoute, JudgeSettings, failing_routes, is_named, judge, split_by_deployment
 
@@ -82,6 +82,7 @@ __all__ = [
     "Attribution",
     "Batch",
     "BulkReader",
+    "Cache",
     "Category",
     "CauseLink",
     "Check",

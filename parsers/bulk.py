@@ -42,11 +42,11 @@ from parsers.reading import (
 from parsers.reading import read as read_by_reference
 from parsers.records import MAX_SILENCE_MS, Block, Record
 from parsers.requests import count_key
-from parsers.rules import Rule, RuleSet, load_packs
+from parsers.rules import Cache, Rule, RuleSet, load_packs
 
 if TYPE_CHECKING:
     from parsers.columns import Answer
-    from parsers.scan import Cache, Scanner
+    from parsers.scan import Scanner
 
 ANY_RULE, ANY_PATTERN, FIRST_OPENER = -1, -2, -11  # parsers/scan.py's, which is imported for big inputs only
 MAX_REMEMBERED, MAX_REMEMBERED_EVENTS = 4_096, 100

@@ -22,6 +22,7 @@ AFTER_MS = 10_000  # ... or after it: aborted, streamed or timed out requests
 SWAP_MS = 10  # two pipes: a line may stand this far from its place
 AFTER_QUICK_MS = 100  # ... or at once after any: two pipes, two loggers
 MERGE_MS = 1_000  # lines of one request without a key follow each other this closely
+MAX_NEAR = 256  # refusals and causes that may belong together; a file without times has all its lines in one instant
 MAX_FIELDS = 50
 ANSWER_RULE = "http.answer"  # a refusal without a printed cause
 _CAUSES = frozenset((Category.VALIDATION, Category.DATABASE, Category.CONNECTION, Category.MIGRATION, Category.STARTUP))
@@ -100,11 +101,15 @@ class _Linker:
             self._cause(fact)
 
     def _expire(self, now_ms: int) -> None:
-        while self.waiting and (self.waiting[0].taken or now_ms - self.waiting[0].last_ms > BEFORE_MS):
+        while self.waiting and (
+            self.waiting[0].taken or now_ms - self.waiting[0].last_ms > BEFORE_MS or len(self.waiting) > MAX_NEAR
+        ):
             group = self.waiting.popleft()
             if not group.taken:
                 self.lone.append(group)
-        while self.bare and (self.bare[0].group is not None or now_ms - self.bare[0].fact.timestamp_ms > AFTER_MS):
+        while self.bare and (
+            self.bare[0].group is not None or now_ms - self.bare[0].fact.timestamp_ms > AFTER_MS or len(self.bare) > MAX_NEAR
+        ):
             self.bare.popleft()
 
     def _refused(self, fact: Fact, access: Access) -> None:
@@ -200,6 +205,7 @@ class _Linker:
     def _late(self, group: _Group) -> _Refusal | None:
         """A refusal that was written before its cause: at once (two pipes), or up to 10 s when it was aborted or timed out."""
         by_id = self.answered_ids.get(group.request_id or "")
+        only_one = not group.keyed and by_id is None and self._only_one(group)
         for refusal in [by_id] if by_id is not None else self.bare:
             if refusal.group is not None or not _status_fits(group, refusal.access):
                 continue
@@ -208,11 +214,7 @@ class _Linker:
             if age > (AFTER_MS if slow or by_id is not None else AFTER_QUICK_MS):
                 continue
             same_route = bool(group.path) and group.path == refusal.access.path and group.method in (None, refusal.access.method)
-            if (
-                by_id is not None
-                or same_route
-                or (not group.keyed and age <= (AFTER_QUICK_MS if slow else SWAP_MS) and self._only_one(group))
-            ):
+            if by_id is not None or same_route or (only_one and age <= (AFTER_QUICK_MS if slow else SWAP_MS)):
                 refusal.group = group
                 refusal.link = CauseLink.REQUEST_ID if by_id is not None else CauseLink.ROUTE if same_route else CauseLink.ORDER
                 group.taken = True
@@ -236,7 +238,7 @@ class _Linker:
         cause = group.cause
         if cause is None:
             return False
-        for refusal in _near(self.refusals, group.first_ms - MERGE_MS, group.last_ms + MERGE_MS):
+        for refusal in _near(self.refusals, group):
             theirs = refusal.group.cause if refusal.group is not None else None
             if (
                 refusal.group is not None
@@ -249,12 +251,13 @@ class _Linker:
         return False
 
 
-def _near(refusals: Sequence[_Refusal], start_ms: int, end_ms: int) -> Iterator[_Refusal]:
-    """The refusals (in order of time) of a stretch."""
-    for number in range(bisect_left(refusals, start_ms, key=lambda r: r.fact.timestamp_ms), len(refusals)):
-        if refusals[number].fact.timestamp_ms > end_ms:
-            return
-        yield refusals[number]
+def _near(refusals: Sequence[_Refusal], group: _Group) -> Iterator[_Refusal]:
+    """The refusals (in the stream's order) around a group: at most a second away, and MAX_NEAR of them on either side."""
+    first = group.facts[0]
+    at = bisect_left(refusals, (first.timestamp_ms, first.seq), key=lambda r: (r.fact.timestamp_ms, r.fact.seq))
+    for refusal in refusals[max(0, at - MAX_NEAR) : at + MAX_NEAR]:
+        if group.first_ms - MERGE_MS <= refusal.fact.timestamp_ms <= group.last_ms + MERGE_MS:
+            yield refusal
 
 
 def _group_of(fact: Fact) -> _Group:

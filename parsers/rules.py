@@ -21,7 +21,7 @@ from importlib.resources import files
 from pathlib import Path
 from re import _constants as sre  # type: ignore[attr-defined]  # the parsed form of a pattern; CPython's own, stable since 3.11
 from re import _parser as sre_parser  # type: ignore[attr-defined]
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar
 
 from parsers.errors import PackError
 from parsers.model import Category, Layer, MarkKind, Outcome, Severity
@@ -251,6 +251,14 @@ class RuleSet:
     def candidates(self, text: str) -> list[Rule]:
         """The rules that can take `text`, by their literals, in trying order. A superset of those that do."""
         return [self.rules[number] for number in sorted(self._index.rules_in(text.lower()))]
+
+
+class Cache(Protocol):
+    """Where what takes a second to derive may be kept between runs. What it gives back is checked; damage is ignored."""
+
+    def get(self, key: str) -> bytes | None: ...
+
+    def put(self, key: str, value: bytes) -> None: ...
 
 
 GRAM = 4

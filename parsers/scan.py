@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from parsers import triggers
 from parsers.batch import Batch
 from parsers.formats import ERROR_LEVELS, LEVEL_KEYS, PREFIXES
-from parsers.rules import RuleSet
+from parsers.rules import Cache, RuleSet
 from parsers.triggers import Choice, Needle
 
 STRETCH_BYTES = 1 << 20
@@ -75,14 +75,6 @@ def _other_digits() -> bytes:
 
 _CASE_FOLDS = b"|".join(b"".join(b"\\x%02x" % byte for byte in char.encode()) for char in triggers.CASE_FOLDS)
 _UNTRUSTED = (_CONTROLS, _CASE_FOLDS, _other_digits())
-
-
-class Cache(Protocol):
-    """Where what takes a second to derive may be kept between runs. What it gives back is checked; damage is ignored."""
-
-    def get(self, key: str) -> bytes | None: ...
-
-    def put(self, key: str, value: bytes) -> None: ...
 
 
 Written = list[list[list[list[str]]]]  # rule -> pattern -> choice -> needles, a letter for its kind in front of each
@@ -230,7 +222,7 @@ class LiteralEngine:
         return np.array(events, dtype=np.int64), np.array(codes, dtype=np.int64)
 
 
-EngineMaker = Callable[[Sequence[Needle], Sequence[bytes], "Cache | None"], Engine]
+EngineMaker = Callable[[Sequence[Needle], Sequence[bytes], Cache | None], Engine]
 
 
 def best_engine() -> EngineMaker:

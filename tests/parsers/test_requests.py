@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from parsers import CauseLink, Event, Finding, Layer, StreamKey, load_packs, read
+from parsers import CauseLink, Event, Finding, Layer, StreamKey, load_packs, read, requests
 
 RULES = load_packs()
 STREAM = StreamKey(log_group="/ecs/app", log_stream="ecs/app/0f3c9a51d7e24b6892aa4d1c5be07f31")
@@ -148,3 +148,26 @@ def test_one_line_a_field_is_one_refusal_with_all_fields() -> None:
     )
 
     assert finding.fields == ("Email", "Items.0.Qty", "Note")
+
+
+def test_a_file_without_times_is_folded_without_comparing_all_with_all(monkeypatch) -> None:
+    """All lines stand in one instant, so no window of time ends: what is far away is not looked at."""
+
+    def comparisons(lines: int) -> int:
+        calls = 0
+
+        def counted(*given: Any) -> bool:
+            nonlocal calls
+            calls += 1
+            return bool(fits(*given))
+
+        with monkeypatch.context() as patch:
+            patch.setattr(requests, "_status_fits", counted)
+            texts = [access("POST", f"/a{n}", 400) for n in range(lines)] + ["Unique constraint failed on the fields: (`a`)"] * 50
+            events = [Event(stream=STREAM, timestamp_ms=START, text=text, line=number) for number, text in enumerate(texts)]
+            assert len(failures(*events)) >= lines
+        return calls
+
+    fits = requests._status_fits
+
+    assert comparisons(2_400) < 2 * comparisons(600)

@@ -1,0 +1,25 @@
+"""What `make bench` measures is right before it is fast."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.benchmarks.run import made, measured
+
+
+@pytest.mark.parametrize("kind", ["plain", "json"])
+def test_the_whole_read_counts_every_generated_request(tmp_path, kind):
+    """By stream, minute, method, route and status, against what the generator wrote down."""
+    figure = measured("whole read", made(tmp_path, kind, 0.5))
+
+    assert figure.said["exact"]
+    assert figure.said["findings"] > 50
+
+
+def test_two_processes_find_what_one_finds(tmp_path):
+    """Half of the streams each: the same findings and requests in all."""
+    path = made(tmp_path, "plain", 0.5)
+
+    one, two = measured("whole read", path).said, measured("whole read, two processes", path).said
+
+    assert {key: one[key] for key in two} == two
