@@ -22,7 +22,7 @@ HARD_START = re.compile(
     r'^(?:\{"|\S{1,60} \S{1,60} \S{1,60} \[\d|(?:TRACE|DEBUG|INFO|WARN|ERROR|FATAL)\b|\[?\d{4}-\d\d-\d\d[T ]\d\d:\d\d'
     r"|(?:GET|POST|PUT|PATCH|DELETE|HEAD|OPTIONS) /|\[Nest\]|\[GIN\]"
     # indented steps of migration tools, each a record of its own: Django, Sqitch, Laravel, Atlas
-    r"|[ \t]+(?:(?:Una|A)pplying [\w.]+\.\.\.|No migrations to apply|[+-] \S+ \.{2,} |\d{4}_\d\d_\d\d_\d{6}_\w+ \.+ "
+    r"|[ \t]+(?:(?:Una|A)pplying [\w.]+\.\.\.|No migrations to apply|[+*-] \S+ {1,60}\.{2,} |\d{4}_\d\d_\d\d_\d{6}_\w+ \.+ "
     r"|INFO  |ERROR  |-- (?:migrating|ok|error)\b))"
 )
 _SERVER_LOG_DETAIL = re.compile(r"\b(?:DETAIL|HINT|STATEMENT|CONTEXT|QUERY|LOCATION):  ")
