@@ -24,7 +24,8 @@ _CARD_KEYS = frozenset(
 ) | {"steps", "check", "do_not", "placeholders"}
 _STEP_KEYS = frozenset(("do", "command", "each"))
 _DO_NOT_KEYS = frozenset(("what", "command", "reason"))
-_FROM_THE_LOG = frozenset(("migration", "found", "code", "db_code"))
+_FROM_THE_LOG = frozenset(("migration", "found", "code", "db_code", "app"))
+_ANY = "any"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -141,35 +142,55 @@ def _texts(card: Remedy) -> Iterable[str]:
 def remedy_for(run: MigrationRun, rule_id: str | None = None, cards: Sequence[Remedy] | None = None) -> Remedy | None:
     """The card for a run that did not end well, filled in from the log. `rule_id`: the rule of the run's finding, when known.
 
-    The rule decides before the tool's code, that before the database's, that before the tool's card for any failed step.
+    The rule decides before the tool's code, that before the database's, that before the tool's card for any failed step; all of
+    the tool's own before the cards for any tool. A run of which no migration is known to have failed (the database did not
+    answer) has no failed step.
     """
     if run.outcome not in (Outcome.FAILED, Outcome.STUCK, Outcome.NEVER_RAN, Outcome.DRIFT, Outcome.PENDING):
         return None
-    mine = [card for card in (load_remedies() if cards is None else cards) if card.tool == run.tool]
+    mine = [card for card in (load_remedies() if cards is None else cards) if card.tool in (run.tool, _ANY)]
     codes = {run.error_code, run.implied_code} - {None}
-    ranked = [(rank, card) for card in mine if (rank := _fit(card, run, rule_id, codes)) is not None]
-    return filled(min(ranked, key=lambda one: one[0])[1], run) if ranked else None
+    ranked = [(card.tool == _ANY, rank, card) for card in mine if (rank := _fit(card, run, rule_id, codes)) is not None]
+    return filled(min(ranked, key=lambda one: one[:2])[2], run) if ranked else None
 
 
 def _fit(card: Remedy, run: MigrationRun, rule_id: str | None, codes: set[str | None]) -> int | None:
+    a_step = card.id.endswith(".step_failed")
+    if a_step and not _refused_a_step(run):
+        return None
     if run.outcome is Outcome.FAILED and {run.db_code, run.implied_code} & set(card.db_codes):
         return 0 if not codes & set(card.codes) else 1
     if codes & set(card.codes):
         return 1
     if rule_id in card.rules:
         return 2
-    any_step = card.id.endswith(".step_failed") and run.outcome is Outcome.FAILED
-    return 3 if any_step and run.failed_migration else None
+    return 3 if a_step and run.outcome is Outcome.FAILED else None
+
+
+_UNREACHED = re.compile(r"E[A-Z]{4,}|3D000|28\w{3}|08\w{3}|57P03|53300|10(?:44|45|49)|200[235]")
+"""Codes of a database that could not be worked with: no step was tried."""
+
+
+def _refused_a_step(run: MigrationRun) -> bool:
+    """Whether the database refused a migration's own statement, as far as the log tells."""
+    codes = [code for code in (run.db_code, run.implied_code) if code]
+    return bool(run.failed_migration) or (bool(codes) and not any(_UNREACHED.fullmatch(code) for code in codes))
 
 
 def filled(card: Remedy, run: MigrationRun) -> Remedy:
     """The card with what the log knows; what it does not know stands as `<name>`, explained in `open_placeholders`."""
     known = {
         "migration": run.failed_migration, "found": None if run.migrations_found is None else str(run.migrations_found),
-        "code": run.error_code or run.implied_code, "db_code": run.db_code,
+        "code": run.error_code or run.implied_code or run.db_code, "db_code": run.db_code, "app": _app(run),
     }  # fmt: skip
     safe = {name: value for name, value in known.items() if value is not None and SAFE.fullmatch(value)}
-    return with_values(card, safe)
+    return replace(with_values(card, safe), tool=run.tool or card.tool)
+
+
+def _app(run: MigrationRun) -> str | None:
+    """Django's app of the failed migration: `orders` of `orders.0003_add_note`."""
+    app, dot, _ = (run.failed_migration or "").partition(".")
+    return app if dot and run.tool == "django" else None
 
 
 def with_values(card: Remedy, values: Mapping[str, str]) -> Remedy:

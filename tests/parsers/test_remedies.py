@@ -197,6 +197,41 @@ def test_the_rule_decides_before_the_database_code() -> None:
     )  # fmt: skip
 
 
+def test_a_database_that_did_not_answer_has_no_failed_step() -> None:
+    """Whatever the tool: nobody is told to mend a migration, or to stamp one, because a port was closed."""
+    for tool, code in (
+        ("alembic", "ECONNREFUSED"),
+        ("django", "3D000"),
+        ("typeorm", "28P01"),
+        ("rails", "57P03"),
+        ("flyway", "ECONNREFUSED"),
+    ):
+        card = remedy_for(run(tool=tool, db_code=code), f"{tool}.traceback")
+        assert card is not None
+        assert (card.id, card.tool) == ("any.unreachable", tool)
+        assert code in card.means
+
+
+def test_a_tool_without_a_card_of_its_own_is_not_left_alone() -> None:
+    """What is true of any tool: a migration that failed, and one that makes what exists."""
+    failed = remedy_for(run(tool="rails", failed_migration="20251103090000_note_required", db_code="23502"))
+    exists = remedy_for(run(tool="sqitch", failed_migration="create_orders", db_code="42P07"))
+
+    assert failed is not None
+    assert exists is not None
+    assert (failed.id, exists.id) == ("any.step_failed", "any.already_exists")
+    assert failed.means == "Migration 20251103090000_note_required failed: 23502."
+
+
+def test_django_names_the_app() -> None:
+    """The failed migration's app stands in the commands."""
+    card = remedy_for(run(tool="django", failed_migration="orders.0003_add_note", db_code="42701"))
+
+    assert card is not None
+    assert card.steps[0].command == "python manage.py showmigrations orders"
+    assert "app" not in card.open_placeholders
+
+
 def test_no_card_for_what_went_well_or_is_unknown() -> None:
     """Success needs no remedy; an unknown tool gets no guess."""
     assert remedy_for(run(outcome=Outcome.APPLIED)) is None
