@@ -12,6 +12,7 @@ import hashlib
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 
 from parsers.model import (
     Category,
@@ -195,7 +196,10 @@ class _Machine:
                 return None
             return run
         if mark.kind is MarkKind.STEP:
-            return run if run is not None and not self._over(fact) else None
+            if run is None or self._over(fact):
+                self._misplaced(run, mark)
+                return None
+            return run
         if run is None:
             return self._open(fact, mark)
         if self._over(fact) or (run.closed_ms is not None and mark.kind not in _LATE):
@@ -205,6 +209,11 @@ class _Machine:
         if mark.tool is not None and run.tool is not None and mark.tool != run.tool and run.has_result:
             return self._open(fact, mark)
         return run
+
+    def _misplaced(self, run: _Run | None, mark: Mark) -> None:
+        """The end of a run's own step behind the run's end: lines lost their place, and nothing says which."""
+        if run is not None and any(name in run.applying for name in mark.migrations):
+            run.damaged = True
 
     def _open(self, fact: Fact, mark: Mark) -> _Run:
         before = self.current
@@ -307,6 +316,9 @@ class _Machine:
 
     def result(self) -> Folded:
         self._finish()
+        for before, run in pairwise(self.done):
+            vanished = bool(before.failures and before.applying) and not run.has(MarkKind.APPLYING, MarkKind.APPLIED)
+            run.damaged = run.damaged or vanished  # a step was refused, and now there is none: that is no success
         built = [self._built(run) for run in self.done]
         findings = tuple(
             f for f in (_finding(run, built_run, self.stream) for run, built_run in zip(self.done, built, strict=True)) if f
@@ -366,9 +378,10 @@ def fold_runs(stream: StreamKey, facts: Iterable[Fact], rules: RuleSet) -> Folde
 
 
 _BARE = re.compile(r"(?i)\W*(?:error|fatal|failed)\W*")
-_ERROR_FIELD = re.compile(
-    r"\s+(?:severity|routine|dataType|constraint|sqlState|sqlMessage|errno|stack): "
-)  # of printed error objects
+_ERROR_FIELD = re.compile(  # of printed error objects
+    r"\s+(?:severity|routine|dataType|constraint|detail|length|line|internalQuery|sqlState|sqlMessage|errno|stack): "
+)
+_FIELD = re.compile(r"[\s{]*(\w+): ")
 _RESTS = ("at ", "File ", "Traceback ", "Caused by", "Usage", "Options:", "from ", "^", "~")
 
 
@@ -383,7 +396,9 @@ def _holds_a_rest(fact: Fact) -> bool:
     texts = [line.text for line in sorted(fact.evidence, key=_place)]
     opened = any(text.lstrip().startswith("{") for text in texts) and not any("}" in text for text in texts)
     closed = texts[0].startswith("{") and texts[0].endswith("}") and any(text[:1] in (" ", "\t") for text in texts[1:])
-    return fact.events > 1 and (opened or closed or any(_is_frame(text) or _ERROR_FIELD.match(text) for text in texts))
+    names = [found[1] for text in texts if text[:1] in (" ", "\t", "{") and (found := _FIELD.match(text))]
+    twice = len(names) > len(set(names))  # two objects in one
+    return fact.events > 1 and (opened or closed or twice or any(_is_frame(text) or _ERROR_FIELD.match(text) for text in texts))
 
 
 def _is_frame(text: str) -> bool:
@@ -425,8 +440,12 @@ def _lines_are_missing(run: _Run, pack: Pack | None) -> bool:
     ended = {*run.applied, *run.ended}
     unfinished = bool(ended) and any(name not in ended for name in run.applying)  # the end of one is told, of another not
     unbegun = MarkKind.APPLYING in told and any(name not in run.applying for name in run.applied)
+    closed = any(match is not None and match.rule_id == pack.closing for _, match in run.facts)
+    unclosed = pack.closing is not None and bool(run.applied) and not closed
+    due = max((mark.count or 0 for mark in run.marks if mark.kind is MarkKind.PENDING), default=0)
+    short = bool(run.applied) and max(len(run.applied), run.applied_count) < due  # fewer than the tool said it must apply
     doubted = run.doubted and (one_by_one or pack.success == "silent")
-    return headless or unfinished or doubted or (one_by_one and (unbegun or not run.witnessed))
+    return headless or unfinished or unclosed or short or doubted or (one_by_one and (unbegun or not run.witnessed))
 
 
 def _success(run: _Run, pack: Pack | None) -> tuple[Outcome, Confidence]:

@@ -50,6 +50,7 @@ _PACK_KEYS = frozenset(
         "tool",
         "success",
         "all_or_nothing",
+        "closing",
         "status",
         "references",
         "versions",
@@ -190,6 +191,7 @@ class Pack:
     tool: str | None
     success: str | None  # printed | silent; None: not a migration tool
     all_or_nothing: bool
+    closing: str | None  # the rule of the word that the tool always ends a success with
     status: str
     references: tuple[str, ...]
     versions: str
@@ -433,6 +435,7 @@ def parse_pack(text: str, source: str) -> Pack:
         tool=data.get("tool"),
         success=data.get("success"),
         all_or_nothing=bool(data.get("all_or_nothing", False)),
+        closing=data.get("closing"),
         status=data.get("status", "documented"),
         references=tuple(data.get("references", ())),
         versions=data.get("versions", ""),

@@ -500,10 +500,21 @@ def test_most_disturbed_failures_are_still_seen_as_failures() -> None:
 
 A, B, C = "20251101090000_create_orders", "20251102090000_add_note", "20251103090000_note_required"
 BROKEN_STARTS = {
+    "db-migrate": [("[INFO] Processed migration 20251101090000-create_orders", READY)],
+    "alembic": [
+        (
+            ANNOUNCED, "INFO  [alembic.runtime.migration] Will assume transactional DDL.",
+            "INFO  [alembic.runtime.migration] Running upgrade  -> 0001c0ffee12, create orders", "Traceback (most recent call last):",
+            '  File "/usr/local/bin/alembic", line 8, in <module>',
+            'psycopg.errors.DuplicateColumn: column "note" of relation "orders" already exists', "Migration command exited with code 1",
+            "INFO  [alembic.runtime.migration] Context impl PostgresqlImpl.", "Migrations check complete", READY,
+        ),
+    ],
     "dbmate": [
         (ANNOUNCED, f"Applying: {A}.sql", f"Applied: {A}.sql in 6.3ms", f"Applying: {B}.sql", "Migrations check complete", READY),
         (ANNOUNCED, "Continuing wi", "Error:", f"Applying: {A}.sql", READY),
         (ANNOUNCED, f"Applying: {A}.sql", "A", READY),
+        (ANNOUNCED, f"Applying: {A}.sql", READY, f"Applied: {A}.sql in 6.3ms", READY),
         (ANNOUNCED, f"Applying: {A}.sql", "Migration comm", READY),
         (ANNOUNCED, f"Applying: {A}.sql", f"Applied: {A}.sql in 6.3ms", "Applying: 202511030900", f"Applied: {C}.sq", READY),
         (ANNOUNCED, f"Applying: {C}.sql", READY, 'Error: pq: column "note" of relation "orders" contains null values (23502)'),
@@ -511,6 +522,10 @@ BROKEN_STARTS = {
         (ANNOUNCED, f"Applying: {A}.sql", READY, "Migration command exited with code 1", "Continuing with application startup..."),
     ],
     "typeorm": [
+        (
+            ANNOUNCED, "0 migrations are already loaded in the database.", "3 migrations were found in the source code.",
+            "3 migrations are new migrations must be executed.", "Migration CreateOrders1730716800001 has been executed successfully.", READY,
+        ),
         (
             ANNOUNCED, "0 migrations are already loaded in the database.", "3 migrations were found in the source code.",
             "3 migrations are new migrations must be executed.", "Migration CreateOrders1730716800001 has been executed successfully.",
@@ -537,6 +552,11 @@ BROKEN_STARTS = {
         (
             "{ event: 'migrating', name: '20251101090000-create_orders.js' }", "  event: 'migrated',",
             "  name: '20251101090000-create_orders.js',", "  durationSeconds: 0.068", READY,
+        ),
+        (
+            ANNOUNCED, "{ event: 'migrating', name: '20251101090000-create_orders.js' }", "{", "  event: 'migrated',",
+            "  name: '20251101090000-create_orders.js',", "{ event: 'migrating', name: '20251103090000-add_note_again.js' }",
+            "  durationSeconds: 0.007", "}", READY,
         ),
     ],
 }  # fmt: skip

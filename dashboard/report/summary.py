@@ -162,7 +162,8 @@ def summarise(attempts: Sequence[Attempt], *, subjects: Mapping[str, str] | None
     summary = Summary(deployment=target.deployment, verdict=target.verdict, status=_status(target))
     refusals = [refused_routes(one) for one in attempts]
     chain = symptoms(refusals, [_well_answered(one, mine) for one, mine in zip(attempts, refusals, strict=True)])
-    summary.symptom = next((one for one in chain if one.steps[-1].deployment_id == target.deployment.deployment_id), None)
+    lasting = {(one.method, one.route): one for one in chain if one.steps[-1].deployment_id == target.deployment.deployment_id}
+    summary.symptom = next((lasting[one.method, one.route] for one in refusals[-1]), None)  # of the route refused most
     _headline(summary, target)
     _starts(summary, target)
     _root_cause(summary, target, refusals[-1])
@@ -357,7 +358,7 @@ def _meaning(summary: Summary, one: Attempt) -> None:
     continued = [task for task in one.deployment.tasks if task.application_continued and task.ready]
     if continued and run.outcome in (Outcome.FAILED, Outcome.NEVER_RAN):
         listen = f"{len(continued)} task(s) listen and look healthy to ECS"
-        text = f"The start script went on after the failure: {listen}, on a schema without this migration."
+        text = f"The start script went on after the failure: {listen} although the migration did not succeed."
         summary.meaning.append(Sentence(text=text, basis="log", proofs=proof))
 
 

@@ -153,6 +153,21 @@ def test_a_middle_attempt_is_reported_without_its_future() -> None:
     assert "revision 49" not in to_markdown(summary)
 
 
+@pytest.mark.parametrize("revision", [47, 48, 49, 50])
+def test_the_symptom_told_is_that_of_the_route_refused_most(revision: int) -> None:
+    """Two routes are refused again in revisions 47 and 48: the drafts are what everybody waits for."""
+    symptom = report(revision).symptom
+
+    assert symptom is not None
+    assert symptom.route == "/api/v1/clinical-notes"
+    assert len(symptom.steps) == revision - 45
+
+
+def test_nothing_is_said_of_a_schema_that_nobody_looked_at() -> None:
+    """P3005 tells of a missing history; whether revision 46 had anything to migrate, no line says."""
+    assert not any("without this migration" in sentence.text for sentence in report(46).meaning)
+
+
 def test_what_is_not_known_is_said() -> None:
     """No healthy deployment to compare with; placeholders that a person must fill in."""
     text = "\n".join(report().unknown)
