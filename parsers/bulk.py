@@ -24,7 +24,7 @@ from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 from parsers.access import access_of_record, parse_access
-from parsers.batch import TARGET_BYTES, Batch
+from parsers.batch import Batch, in_batches
 from parsers.classify import ERROR_LIKE, Said, access_fact, fact_of, say
 from parsers.formats import Payload, decode, structured
 from parsers.masks import Redactor
@@ -585,14 +585,4 @@ def _sorted_batches(events: Sequence[Event]) -> Iterator[Batch]:
     by_stream: dict[StreamKey, list[Event]] = defaultdict(list)
     for event in events:
         by_stream[event.stream].append(event)
-    some: list[Event] = []
-    size = 0
-    for _, stream_events in sorted(by_stream.items()):
-        for event in in_order(stream_events):
-            some.append(event)
-            size += len(event.text) + 1
-            if size >= TARGET_BYTES:
-                yield Batch.of(some)
-                some, size = [], 0
-    if some:
-        yield Batch.of(some)
+    return in_batches(chain.from_iterable(in_order(some) for _, some in sorted(by_stream.items())))
