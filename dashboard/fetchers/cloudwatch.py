@@ -148,11 +148,7 @@ class _Joiner:
         if min(map(_by_time, events)) >= self.cut_ms:
             return events
         delivered = {_composite(event) for event in self._delivered}
-        fresh = []
-        for event in events:
-            if event.timestamp >= self.cut_ms or _composite(event) not in delivered:
-                fresh.append(event)  # noqa: PERF401
-        return self._older_marked(fresh)
+        return self._older_marked([e for e in events if e.timestamp >= self.cut_ms or _composite(e) not in delivered])
 
     def twins_in_doubt(self, page: LogPage) -> bool:
         """Whether equal lines of the newest millisecond stand in this page and the one before: twins or a repeat?"""

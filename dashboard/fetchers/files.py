@@ -332,9 +332,9 @@ class _Line(msgspec.Struct):
     timestamp: int
     message: str
     logStreamName: str = ""  # noqa: N815 -- CloudWatch's names
-    logGroup: str = ""  # noqa: N815
-    eventId: str | None = None  # noqa: N815
-    ingestionTime: int | None = None  # noqa: N815
+    logGroup: str = ""  # noqa: N815 -- as AWS writes it
+    eventId: str | None = None  # noqa: N815 -- the same
+    ingestionTime: int | None = None  # noqa: N815 -- the same
 
 
 _decode_line = msgspec.json.Decoder(_Line).decode

@@ -24,12 +24,12 @@ ACTIONS: tuple[Action, ...] = (
     Action(name="logs:DescribeLogGroups", purpose="find log groups and their class", without="a wrong group name is found out late", optional=True),
     Action(name="logs:DescribeLogStreams", purpose="list streams for GetLogEvents", without="FilterLogEvents reads alone, slower", optional=True),
     Action(name="logs:FilterLogEvents", purpose="read events of all streams", without="streams are read one by one"),
-    Action(name="logs:GetLogEvents", purpose="read one stream, and lines around a finding", without="no lines around a finding; slower", optional=True),  # noqa: E501
+    Action(name="logs:GetLogEvents", purpose="read one stream, and lines around a finding", without="no lines around a finding; slower", optional=True),  # noqa: E501 -- one action a line
     Action(name="ecs:DescribeServices", purpose="the service and its present deployments", without="no deployments, no verdicts"),
     Action(name="ecs:ListServices", purpose="all services of a cluster", without="--service must be given", optional=True),
-    Action(name="ecs:ListServiceDeployments", purpose="deployments of the last 90 days", without="only the present deployment is known", optional=True),  # noqa: E501
+    Action(name="ecs:ListServiceDeployments", purpose="deployments of the last 90 days", without="only the present deployment is known", optional=True),  # noqa: E501 -- one action a line
     Action(name="ecs:DescribeServiceDeployments", purpose="how each deployment ended", without="rollbacks and failures are unknown", optional=True),
-    Action(name="ecs:DescribeServiceRevisions", purpose="task definition and image of each deployment", without="deployments have no revision", optional=True),  # noqa: E501
+    Action(name="ecs:DescribeServiceRevisions", purpose="task definition and image of each deployment", without="deployments have no revision", optional=True),  # noqa: E501 -- one action a line
     Action(name="ecs:ListTaskDefinitions", purpose="the newest revisions of a family", without="only revisions named by deployments", optional=True),
     Action(name="ecs:DescribeTaskDefinition", purpose="log groups, log mode, commit", without="--log-group must be given", optional=True),
     Action(name="ecs:ListTasks", purpose="tasks running and just stopped", without="tasks are asked for by their streams only", optional=True),

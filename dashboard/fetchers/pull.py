@@ -261,7 +261,8 @@ class Pull:
     def _report(self) -> PullReport:
         states = [read.state for read in self._kept.values()]
         return PullReport(
-            events=sum(read.events for read in self._kept.values()), cells=len(states), settled=states.count(SliceState.SETTLED), verified=states.count(SliceState.VERIFIED),  # noqa: E501
+            events=sum(read.events for read in self._kept.values()), cells=len(states),
+            settled=states.count(SliceState.SETTLED), verified=states.count(SliceState.VERIFIED),
             open=states.count(SliceState.OPEN), gaps=tuple(self.gaps), notices=tuple(dict.fromkeys(self.notices)), tally=self.tally,
             interrupted=self._interrupted, elapsed_s=self._monotonic() - self._began,
         )  # fmt: skip

@@ -294,13 +294,13 @@ def hook_is_honoured(session: Any) -> bool:
         return AWSResponse(request.url, 200, {"content-type": "application/x-amz-json-1.1"}, _Raw(body))
 
     try:
-        client = session.client("logs", region_name="us-east-1", aws_access_key_id="none", aws_secret_access_key="none")  # noqa: S106
+        client = session.client("logs", region_name="us-east-1", aws_access_key_id="none", aws_secret_access_key="none")  # noqa: S106 -- no secret
         client.meta.events.register("before-send.cloudwatch-logs.FilterLogEvents", answer)
         client.meta.events.register("before-parse.cloudwatch-logs.FilterLogEvents", parse_page)
         page = client.filter_log_events(logGroupName="feature-test").get("page")
     except Exception:  # noqa: BLE001 -- whatever a future botocore does here, the answer is "no"
         return False
-    return isinstance(page, LogPage) and page.next_token == "t" and [event.message for event in page.events] == ["m"]  # noqa: S105
+    return isinstance(page, LogPage) and page.next_token == "t" and [event.message for event in page.events] == ["m"]  # noqa: S105 -- a page token
 
 
 class _Raw(BytesIO):

@@ -74,7 +74,7 @@ def _record(event: RawEvent) -> dict[str, Any]:
     return record if isinstance(record, dict) else {}
 
 
-def _from_event(event: RawEvent, cluster: str, region: str, account: str) -> dict[str, Any] | None:  # noqa: ARG001
+def _from_event(event: RawEvent, cluster: str, region: str, account: str) -> dict[str, Any] | None:  # noqa: ARG001 -- called like its neighbour
     """An "ECS Task State Change" of event capture: its detail is a task as DescribeTasks tells it."""
     record = _record(event)
     detail = record.get("detail")
