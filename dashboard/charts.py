@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from dashboard.rows import DeploymentRow, LadderCell, TimeCell
 
 MOST_ROUTES = 12
+MOST_COLUMNS = 24  # more can't be read, and each bar is an element of its own in the browser
 DOORS = "auth, routing, rate_limit, body_parser"
 _LONGEST_LABEL = 48
 _MARGIN = {"l": 8, "r": 8, "t": 28, "b": 8}
@@ -208,7 +209,7 @@ def ladder_rungs(cells: Sequence[LadderCell], names: Mapping[str, str], *, dark:
 
 def migration_grid(rows: Sequence[DeploymentRow], names: Mapping[str, str], *, dark: bool) -> go.Figure:
     """Tool by deployment: the worst outcome among its tasks, by sign, word, code and colour."""
-    ordered = sorted(rows, key=_age)
+    ordered = sorted(rows, key=_age)[-MOST_COLUMNS:]
     lines = _grid_lines(ordered)
     several = len({row.deployment.service for row in ordered}) > 1
     hues: list[words.Hue] = ["gray", "blue", "yellow", "orange", "red"]
@@ -281,9 +282,9 @@ def _dominating(cells: Sequence[LadderCell]) -> dict[tuple[str, str, str], Ladde
 
 
 def _columns(cells: Sequence[LadderCell], names: Mapping[str, str]) -> list[str]:
-    """The deployments that have anything to show, oldest first."""
+    """The newest deployments that have anything to show, oldest first."""
     present = {cell.deployment_id for cell in cells}
-    return [identifier for identifier in names if identifier in present]
+    return [identifier for identifier in names if identifier in present][-MOST_COLUMNS:]
 
 
 def _grid_cell(row: DeploymentRow, tool: str) -> tuple[words.Sign, str]:

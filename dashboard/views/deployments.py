@@ -149,6 +149,8 @@ def _by_deployment(frame: Frame) -> None:
         "by-deployment", lambda: charts.failures_by_deployment(cells, frame.names(), dark=frame.dark), frame.filters()
     )
     blocks.chart(figure, key="by-deployment", alt="Refused and failed requests by deployment, stacked by the layer that refused")
+    if len({cell.deployment_id for cell in cells}) > charts.MOST_COLUMNS:
+        st.caption(f"The newest {charts.MOST_COLUMNS} deployments; all of them in the table. Choose a service above for its own.")
     blocks.as_table(
         frame,
         tables.layers_by_deployment(cells, frame.names()),

@@ -93,3 +93,12 @@ def test_columns_of_several_services_stand_under_their_service():
     figure = charts.failures_by_deployment(WORKSPACE.ladder(Filters()), names, dark=False)
 
     assert [list(level) for level in figure.data[0].x] == [["backend", "&lt;b&gt;web"], ["49", "50"]]
+
+
+def test_a_long_history_is_drawn_by_its_newest_deployments():
+    """Three hundred bars take the browser seconds, and nobody can read them."""
+    cell = WORKSPACE.ladder(Filters())[0]
+    cells = [replace(cell, deployment_id=str(number)) for number in range(60)]
+    figure = charts.failures_by_deployment(cells, {str(number): f"r{number}" for number in range(60)}, dark=False)
+
+    assert list(figure.data[0].x) == [f"r{number}" for number in range(60 - charts.MOST_COLUMNS, 60)]

@@ -1,0 +1,87 @@
+"""What the server holds in memory while browsers look at a big store, and how long a warm reload takes.
+
+    python tests/benchmarks/sessions.py STORE [--sessions 10]     # STORE as store_questions.py makes it
+
+Each session is a browser context of its own, each on another page of the dashboard. Memory is VmRSS of the server's process
+(Linux). A reload is from the navigation until the landing page's first chart is drawn; beside it, in the same run and turn by
+turn, that of an empty Streamlit page's first words.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import re
+import shutil
+import statistics
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+PAGES = ("", "deployment", "migrations", "failures", "ladder", "requests", "fields", "events", "sources", "")
+MOST_MB = 500
+DRAWN = "[data-testid=stApp][data-test-script-state=notRunning]"
+
+
+def resident_mb(pid: int) -> float:
+    """VmRSS of a process, MB."""
+    found = re.search(r"VmRSS:\s+(\d+) kB", Path(f"/proc/{pid}/status").read_text("ascii"))
+    assert found is not None
+    return int(found[1]) / 1000
+
+
+def reloads(page: Any, url: str, bare: str, times: int = 5) -> tuple[float, float]:
+    """Median ms from navigation to the first chart, and to the words of the empty page; one of each comes first and is not counted."""
+    clocks: tuple[list[float], list[float]] = ([], [])
+    for _ in range(times + 1):
+        for kept, address, sign in zip(clocks, (url, bare), (".js-plotly-plot .main-svg", "text=Logs complete to"), strict=True):
+            page.goto(address)
+            page.wait_for_selector(sign)
+            kept.append(page.evaluate("performance.now()"))
+    return statistics.median(clocks[0][1:]), statistics.median(clocks[1][1:])
+
+
+def main() -> int:
+    """Prints memory and reload; 1 when the memory is too much."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("store")
+    parser.add_argument("--sessions", type=int, default=10)
+    given = parser.parse_args()
+    sys.path.insert(0, str(REPOSITORY))
+    from playwright.sync_api import sync_playwright
+
+    from tests.dashboard.conftest import FLAGS, STARTER, free_port, wait_until_served
+
+    port = free_port()
+    url = f"http://127.0.0.1:{port}"
+    command = [sys.executable, "-m", "dashboard", "dashboard", "--store", given.store, "--port", str(port), "--no-browser"]
+    server = subprocess.Popen(command, cwd=REPOSITORY)
+    script, bare_port = Path(__file__).with_name("pages_script.py"), free_port()
+    environment = os.environ | {"PYTHONPATH": str(REPOSITORY)}
+    bare = subprocess.Popen([sys.executable, "-c", STARTER, str(script), str(bare_port)], cwd=REPOSITORY, env=environment)
+    try:
+        wait_until_served(url, server)
+        wait_until_served(f"http://127.0.0.1:{bare_port}", bare)
+        with sync_playwright() as playwright:
+            browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=FLAGS)
+            for number in range(given.sessions):
+                page = browser.new_context().new_page()
+                page.set_default_timeout(120_000)
+                page.goto(f"{url}/{PAGES[number % len(PAGES)]}")
+                page.wait_for_selector(DRAWN)
+                print(f"{number + 1:3} sessions {resident_mb(server.pid):6.0f} MB", flush=True)
+            most = resident_mb(server.pid)
+            ours, empty = reloads(page, url, f"http://127.0.0.1:{bare_port}/?bench=empty")
+            print(f"warm reload to the first chart {ours:.0f} ms, {ours / empty:.2f} x an empty page's ({empty:.0f} ms)")
+            browser.close()
+    finally:
+        for process in (server, bare):
+            process.terminate()
+            process.wait(10)
+    return int(most > MOST_MB)
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
