@@ -26,7 +26,6 @@ from parsers import (
     attribute,
     ecs_facts,
     in_order,
-    judge,
     load_packs,
     read,
     with_tasks,
@@ -107,17 +106,21 @@ def judge_reading(
         facts = _as_known_at(facts, at_ms)
     attributions = attribute(reading.coverage, facts)
     deployments = with_tasks(facts, attributions, reading.migration_runs, reading.coverage)
-    verdicts = judge(
-        deployments,
-        reading.findings,
-        reading.migration_runs,
-        reading.request_counts,
-        reading.coverage,
-        attributions,
-        facts=facts,
-        as_of_ms=as_of_ms,
-        settings=settings,
-    )
+    verdicts: Sequence[Verdict] = ()
+    if deployments:  # what judges is loaded where there is something to judge
+        from parsers import judge
+
+        verdicts = judge(
+            deployments,
+            reading.findings,
+            reading.migration_runs,
+            reading.request_counts,
+            reading.coverage,
+            attributions,
+            facts=facts,
+            as_of_ms=as_of_ms,
+            settings=settings,
+        )
     return Judgement(
         reading=reading,
         findings=reading.findings,

@@ -6,12 +6,13 @@ cannot be written. JSON, never a pickle: a cache folder is no place to run code 
 
 from __future__ import annotations
 
-import json
 import os
 import tempfile
 from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
+
+import msgspec
 
 from parsers import RuleSet, load_packs, packs_digest, rules_from_plain, rules_to_plain
 
@@ -23,9 +24,9 @@ def cached_packs(extra: Sequence[str] = ()) -> RuleSet:
     digest = packs_digest(extra)
     path = _folder() / f"packs-{FORMAT}-{digest}.json"
     with suppress(OSError, ValueError, KeyError, TypeError, AttributeError):
-        return rules_from_plain(json.loads(path.read_bytes()), digest)
+        return rules_from_plain(msgspec.json.decode(path.read_bytes()), digest)
     rules = load_packs(extra)
-    _write(path, json.dumps(rules_to_plain(rules), separators=(",", ":")).encode())
+    _write(path, msgspec.json.encode(rules_to_plain(rules)))
     return rules
 
 

@@ -11,14 +11,13 @@ import sys
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TextIO
+from typing import TYPE_CHECKING, TextIO
 
 from dashboard.judgement import Judgement
 from dashboard.rows import ContextLine
 from parsers import (
     Coverage,
     Deployment,
-    Explanation,
     Finding,
     MigrationRun,
     Outcome,
@@ -31,6 +30,9 @@ from parsers import (
     rfc3339,
     show,
 )
+
+if TYPE_CHECKING:
+    from parsers import Explanation
 
 WIDTH = 80
 _STYLES = {

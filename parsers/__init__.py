@@ -5,31 +5,14 @@ verdicts = judge(deployments, reading.findings, ...)    # PASS, FAIL or INCONCLU
 explanation = explain("Error: P3005")                   # which rules were tried, what matched
 """
 
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from parsers.attribution import EcsFacts, attribute, ecs_facts, epoch_ms, with_tasks
 from parsers.batch import Batch
 from parsers.bulk import BulkReader, read
 from parsers.classify import match_text
-from parsers.comparison import (
-    LAYER_WORDS,
-    Claim,
-    KindChange,
-    KindChanges,
-    Refusal,
-    Side,
-    Symptom,
-    compare_kinds,
-    compare_routes,
-    judge_expectation,
-    judge_fix,
-    not_effective_text,
-    parse_expectation,
-    symptoms,
-)
-from parsers.contract import deployment_document, finding_document, reading_documents, run_document, verdict_document
 from parsers.errors import InputError, NotSeenError, PackError, SettingsError, StoreError, TriageError, UsageError
-from parsers.explanation import Explanation, explain
 from parsers.formats import decode
 from parsers.masks import Redactor, show
 from parsers.model import (
@@ -48,6 +31,7 @@ from parsers.model import (
     Evidence,
     Fact,
     Finding,
+    JudgeSettings,
     Layer,
     MarkKind,
     MigrationRun,
@@ -66,13 +50,31 @@ from parsers.model import (
     rfc3339,
 )
 from parsers.reading import Reader, Reading, StreamReading, in_order, merge, read_stream, sealed
-from parsers.remedies import Remedy, forecast, load_remedies, remedy_for
 from parsers.rules import Cache, Pack, Rule, RuleSet, load_packs, packs_digest, rules_from_plain, rules_to_plain, shorten
-from parsers.statistics import RateShift, bound_text, needed_text, requests_to_clear, share_text, upper_bound, wilson
-from parsers.verdict import DeploymentEvidence, FailingRoute, JudgeSettings, failing_routes, is_named, judge, split_by_deployment
 
 if TYPE_CHECKING:
+    from parsers.comparison import (
+        LAYER_WORDS,
+        Claim,
+        KindChange,
+        KindChanges,
+        Refusal,
+        Side,
+        Symptom,
+        compare_kinds,
+        compare_routes,
+        judge_expectation,
+        judge_fix,
+        not_effective_text,
+        parse_expectation,
+        symptoms,
+    )
+    from parsers.contract import deployment_document, finding_document, reading_documents, run_document, verdict_document
+    from parsers.explanation import Explanation, explain
     from parsers.lint import LINT_RULES, LintFinding, LintRule, lint_files
+    from parsers.remedies import Remedy, forecast, load_remedies, remedy_for
+    from parsers.statistics import RateShift, bound_text, needed_text, requests_to_clear, share_text, upper_bound, wilson
+    from parsers.verdict import DeploymentEvidence, FailingRoute, failing_routes, is_named, judge, split_by_deployment
 
 __all__ = [
     "LAYER_WORDS",
@@ -186,13 +188,14 @@ __all__ = [
     "with_tasks",
 ]
 
-_OF_THE_LINT = ("LINT_RULES", "LintFinding", "LintRule", "lint_files")
+_JUDGING = ("comparison", "contract", "explanation", "lint", "remedies", "statistics", "verdict")
 
 
 def __getattr__(name: str) -> Any:
-    """The start-script lint is loaded when it is asked for: reading logs does not need it."""
-    if name in _OF_THE_LINT:
-        from parsers import lint
-
-        return getattr(lint, name)
+    """What judges is loaded when it is asked for: a look at ten lines does not need it."""
+    if name in __all__:
+        for module in map(import_module, (f"parsers.{part}" for part in _JUDGING)):
+            if name in vars(module):
+                globals()[name] = vars(module)[name]
+                return globals()[name]
     raise AttributeError(name)

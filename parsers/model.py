@@ -519,6 +519,20 @@ class Reason:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class JudgeSettings:
+    """`migrations`: auto | at_start | own_task | none. `persistent_share`: refusals of a route from which it counts as failing."""
+
+    migrations: str = "auto"
+    min_requests: int = 20
+    settle_ms: int = 5 * 60_000
+    persistent_requests: int = 5
+    persistent_share: float = 0.1
+    fixes: tuple[str, ...] = ()  # fingerprints that this deployment claims to have fixed
+    baseline: str = "last-healthy"  # or a deployment by its name (`is_named`)
+    expect: tuple[str, ...] = ()  # "POST /api/v1/clinical-notes 201"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Verdict:
     deployment_id: str
     verdict: VerdictValue

@@ -34,6 +34,7 @@ from parsers.model import (
     Deployment,
     DeploymentTask,
     Finding,
+    JudgeSettings,
     Layer,
     MigrationRun,
     Outcome,
@@ -47,28 +48,12 @@ from parsers.model import (
 )
 from parsers.statistics import needed_text
 
-SETTLE_MS = 5 * 60_000
-MIN_REQUESTS = 20
 CRASHES = 2
 ENOUGH_TO_END_A_SYMPTOM = 5
 MOSTLY = 0.4  # a route whose answers are refusals to this share does not do its work
 _REFUSING = frozenset((Layer.VALIDATION, Layer.BUSINESS_RULE, Layer.CONTROLLER, Layer.ORM, Layer.DATABASE, Layer.UNHANDLED))
 _OURS = frozenset((Layer.ORM, Layer.DATABASE, Layer.UNHANDLED))
 _JUDGED_CONTROLLERS = ("ECS", "")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class JudgeSettings:
-    """`migrations`: auto | at_start | own_task | none. `persistent_share`: refusals of a route from which it counts as failing."""
-
-    migrations: str = "auto"
-    min_requests: int = MIN_REQUESTS
-    settle_ms: int = SETTLE_MS
-    persistent_requests: int = 5
-    persistent_share: float = 0.1
-    fixes: tuple[str, ...] = ()  # fingerprints that this deployment claims to have fixed
-    baseline: str = "last-healthy"  # or a deployment by its name (`is_named`)
-    expect: tuple[str, ...] = ()  # "POST /api/v1/clinical-notes 201"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
