@@ -54,9 +54,13 @@ def workspace(planted_log: Path, tmp_path_factory: pytest.TempPathFactory) -> It
 
 
 def leaked(text: str) -> list[tuple[str, str]]:
-    """(case, piece) of everything planted that stands in `text`; a few digits inside a longer number or a digest are chance."""
+    """(case, piece) of everything planted that stands in `text`; a few digits inside a longer number or a digest are chance.
+
+    So are three digits anywhere (a card's CVV) among thousands of counts and line numbers: test_planted.py looks for them record by record.
+    """
     text = text.casefold()
-    found = [(case.name, piece) for case in CASES for plant in case.planted for piece in plant.pieces if piece.casefold() in text]
+    pieces = [(case.name, piece) for case in CASES for plant in case.planted for piece in plant.pieces]
+    found = [(name, piece) for name, piece in pieces if not (len(piece) < 4 and piece.isdigit()) and piece.casefold() in text]
     return [(name, piece) for name, piece in found if not piece.isdigit() or re.search(rf"(?<![0-9a-f.]){piece}(?![0-9a-f])", text)]
 
 
