@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 from dashboard.fetchers.files import find_scenes, read_paths
-from dashboard.pack_cache import cached_packs
+from dashboard.pack_cache import ScanCache, cached_packs
 from dashboard.rows import (
     AwsAccount,
     Comparison,
@@ -212,7 +212,8 @@ class Workspace:
         if digest is not None and rollups.origin_digest(self.database, name) == digest:
             return replace(report, sources=report.sources + 1, unchanged=report.unchanged + 1)
         scene = read_paths([path])
-        reading = read(scene.events, rules=self.rules, redactor=self.redactor, health_paths=self.settings.health_paths)
+        health_paths = self.settings.health_paths
+        reading = read(scene.events, rules=self.rules, redactor=self.redactor, health_paths=health_paths, cache=ScanCache())
         facts = ecs_facts(scene.ecs or {})
         as_of = scene.as_of_ms or 0
         self._write_scene(name, reading, facts, as_of, digest or "")

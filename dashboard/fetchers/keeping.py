@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 from dashboard.fetchers.pull import CellRead
 from dashboard.fetchers.session import RawEvent
 from dashboard.fetchers.slices import CELL_MS, Gap, Scope, SliceState, Window, cell_start
+from dashboard.pack_cache import ScanCache
 from dashboard.store import Database, Slice, fetched, slices
 from dashboard.store import SliceState as StoredState
 from dashboard.store.database import Sql
@@ -170,7 +171,7 @@ class StoreSink:
     def _read_in_bulk(self, waiting: Sequence[_Stretch]) -> None:
         from parsers import BulkReader
 
-        self._bulk = self._bulk or BulkReader(self.reader)
+        self._bulk = self._bulk or BulkReader(self.reader, cache=ScanCache())
         self._bulk.feed(_batch(waiting))
         read = self._bulk.take()
         for stretch in waiting:
