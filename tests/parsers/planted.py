@@ -1483,7 +1483,7 @@ _THIRD: tuple[tuple[str, str], ...] = (
     ("token.slack.hook", "POST https://hooks.slack.com/services/{%slackhook%} {+failed+}"),
     ("token.stripe", "{+StripeAuthenticationError+}: Invalid API Key provided: {%sklive%}"),
     ("token.stripe.hook", "{+No signatures found matching the expected signature+} secret={%whsec%}"),
-    ("token.npm", "npm ERR! //registry.npmjs.org/:_authToken={%npmtoken%} {+E401+}"),
+    ("token.npm", "npm ERR! //registry.example.internal/:_authToken={%npmtoken%} {+E401+}"),
     ("token.google", "{+google.api_core.exceptions.Forbidden+}: 403 GET https://maps.googleapis.com/maps/api/geocode/json?address=x&key={%aiza%}: {+API key not valid+}"),
     ("token.google.oauth", "refresh failed refresh_token={%onerefresh%} {+invalid_grant+}"),
     ("token.azure", "{+AuthenticationFailed+} DefaultEndpointsProtocol=https;AccountName=ehrfiles;AccountKey={%azurekey%};EndpointSuffix=core.windows.net"),
