@@ -22,7 +22,7 @@ from parsers import (
     Severity,
     StreamKey,
 )
-from tests.lab.cluster import BINARIES, Cluster, private_cluster
+from tests.lab.cluster import Cluster, private_cluster
 
 STREAM = StreamKey(log_stream="app/app/0123456789abcdef0123456789abcdef")
 RUN = MigrationRun(
@@ -130,8 +130,6 @@ def test_names_with_and_without_ending_are_the_same() -> None:
 @pytest.fixture(scope="module")
 def cluster() -> Iterator[Cluster]:
     """A private PostgreSQL with the story's database: the table is there, a ledger with one failed row too."""
-    if not BINARIES:
-        pytest.skip("PostgreSQL is not installed")
     with private_cluster() as made:
         made.fresh("story")
         made.sql(
