@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from typing import cast
 
@@ -29,7 +30,7 @@ from parsers.lint.words import as_word, brace_words, joined_text, known_output
 _ARRAY = re.compile(r'"?\$\{(\w+)\[[@*]\]\}"?')
 
 
-class Expansion:
+class Expansion(ABC):
     """The walk's memory, and how it turns words into values."""
 
     def __init__(self, setting: Setting, choices: Choices, failing: str | None) -> None:
@@ -48,11 +49,11 @@ class Expansion:
         self.remarks: list[Remark] = []
         set_options(self.shell, [Option(option) for option in setting.options])
 
-    def script(self, script: Script) -> Status:
-        raise NotImplementedError
+    @abstractmethod
+    def script(self, script: Script) -> Status: ...
 
-    def subshell(self, run: Callable[[], Status], *, errexit: bool | None = None) -> Status:
-        raise NotImplementedError
+    @abstractmethod
+    def subshell(self, run: Callable[[], Status], *, errexit: bool | None = None) -> Status: ...
 
     def fields(self, word: Word, substituted: list[Status] | None = None) -> list[Value]:
         """A word as the fields it becomes: braces and unquoted known text are split."""

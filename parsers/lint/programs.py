@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Callable
 
 from parsers.lint.commands import UNKNOWN, Peeled, is_server, migration_tool, peel, static_rule
@@ -37,14 +38,14 @@ _ALWAYS_WORK = frozenset(
 class Programs(Expansion):
     """A walk that can start programs."""
 
-    def main(self, script: Script) -> Status:
-        raise NotImplementedError
+    @abstractmethod
+    def main(self, script: Script) -> Status: ...
 
-    def call(self, texts: list[str], words: list[Value], node: Simple) -> Status:
-        raise NotImplementedError
+    @abstractmethod
+    def call(self, texts: list[str], words: list[Value], node: Simple) -> Status: ...
 
-    def lose(self, rule: str, line: int, *, force: bool = False) -> None:
-        raise NotImplementedError
+    @abstractmethod
+    def lose(self, rule: str, line: int, *, force: bool = False) -> None: ...
 
     def failures(self) -> int:
         """How often a migration has failed on this walk."""
