@@ -189,7 +189,7 @@ def _rules(options: argparse.Namespace) -> RuleSet:
 def _redactor(settings: Settings) -> Redactor:
     """With this installation's key; without a place to keep one, with a key of this call alone."""
     from dashboard.settings import redaction_key
-    from parsers import Redactor, SettingsError, load_packs
+    from parsers import Redactor, SettingsError
 
     try:
         key = redaction_key(settings)
@@ -200,7 +200,9 @@ def _redactor(settings: Settings) -> Redactor:
         key = os.urandom(32)
     if settings.evidence != "strict":
         return Redactor(key)
-    return Redactor(key, strict=True, words=load_packs(settings.packs).words)
+    from dashboard.pack_cache import cached_packs
+
+    return Redactor(key, strict=True, words=cached_packs(settings.packs).words)
 
 
 def _judged(options: argparse.Namespace, paths: Sequence[str] = (), **judging: Any) -> Judgement:

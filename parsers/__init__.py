@@ -188,14 +188,22 @@ __all__ = [
     "with_tasks",
 ]
 
-_JUDGING = ("comparison", "contract", "explanation", "lint", "remedies", "statistics", "verdict")
+_LATE = {
+    "comparison": "LAYER_WORDS Claim KindChange KindChanges Refusal Side Symptom compare_kinds compare_routes judge_expectation judge_fix"
+    " not_effective_text parse_expectation symptoms",
+    "contract": "deployment_document finding_document reading_documents run_document verdict_document",
+    "explanation": "Explanation explain",
+    "lint": "LINT_RULES LintFinding LintRule lint_files",
+    "remedies": "Remedy forecast load_remedies remedy_for",
+    "statistics": "RateShift bound_text needed_text requests_to_clear share_text upper_bound wilson",
+    "verdict": "DeploymentEvidence FailingRoute failing_routes is_named judge split_by_deployment",
+}
+_MODULE_OF = {name: f"parsers.{module}" for module, names in _LATE.items() for name in names.split()}
 
 
 def __getattr__(name: str) -> Any:
-    """What judges is loaded when it is asked for: a look at ten lines does not need it."""
-    if name in __all__:
-        for module in map(import_module, (f"parsers.{part}" for part in _JUDGING)):
-            if name in vars(module):
-                globals()[name] = vars(module)[name]
-                return globals()[name]
-    raise AttributeError(name)
+    """What judges is loaded when it is asked for, and nothing beside it: a look at ten lines does not need it."""
+    if name not in _MODULE_OF:
+        raise AttributeError(name)
+    value = globals()[name] = getattr(import_module(_MODULE_OF[name]), name)
+    return value

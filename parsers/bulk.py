@@ -170,21 +170,25 @@ class BulkReader:
         kinds[counted.maybe] = LIGHT
         if marks.escaped is not None:
             kinds[marks.escaped] = LIGHT
-            kinds[list(marks.rules)] = HEAVY
-            if self._may_class(batch):
-                marked = np.zeros(len(batch), dtype=np.bool_)
-                marked[[number for number, rules in marks.rules.items() if max(rules) < ANY_RULE]] = True
-                records = marks.escaped & ((kinds == LIGHT) | marked)
-                more = count_records(batch, records, marked, self._records, self._record_answer(batch, marked))
-                kinds[records & ~more.maybe] = QUIET
-                counted = counted + more
-        else:
-            kinds[list(marks.rules)] = HEAVY
+        kinds[list(marks.rules)] = HEAVY
+        if marks.escaped is not None and self._may_class:
+            self._look_for_openings(batch)
+            marked = np.zeros(len(batch), dtype=np.bool_)
+            marked[[number for number, rules in marks.rules.items() if max(rules) < ANY_RULE]] = True
+            records = marks.escaped & ((kinds == LIGHT) | marked)
+            more = count_records(batch, records, marked, self._records, self._record_answer(batch, marked))
+            kinds[records & ~more.maybe] = QUIET
+            counted = counted + more
         kinds[counted.sure] = SURE
         return _Plan(kinds=kinds, sure=counted.sure, rules=marks.rules, escaped=marks.escaped, counts=counted.counts)
 
-    def _may_class(self, batch: Batch) -> bool:
+    @property
+    def _may_class(self) -> bool:
         """Whether JSON records may be read by class. Not where a probe's own path may look like an id."""
+        return not any(char.isdigit() for path in self.reader.health_paths for char in path)
+
+    def _look_for_openings(self, batch: Batch) -> None:
+        """From the first batch on that holds requests' beginnings, the answers of records with a request id are no longer known."""
         if not self._opened:
             lowered = batch.data.lower()
             self._opened = any(words in lowered for words in _OPENING_WORDS)
@@ -192,7 +196,6 @@ class BulkReader:
                 self._records.clear()
         if len(self._records) > MAX_REMEMBERED:
             self._records.clear()
-        return not any(char.isdigit() for path in self.reader.health_paths for char in path)
 
     def _record_answer(self, batch: Batch, marked: Any) -> Callable[[int], Answer]:
         """`marked`: the scan found no rule's needle in the event, but what asks for a look at its level."""

@@ -2,6 +2,8 @@
 
 import ast
 import functools
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -177,3 +179,19 @@ def test_the_dashboard_meets_the_parsers_at_their_face():
     ]
 
     assert wrong == []
+
+
+def test_the_face_hands_out_every_name_and_loads_no_more_than_it_needs():
+    """What reads logs loads nothing that judges; what judges does not load the lint of start scripts."""
+    script = (
+        "import sys, parsers\n"
+        "late = ('comparison', 'contract', 'explanation', 'lint', 'remedies', 'statistics', 'verdict')\n"
+        "loaded = lambda: [name for name in late if f'parsers.{name}' in sys.modules]\n"
+        "parsers.read([]); print(loaded())\n"
+        "parsers.judge; print(loaded())\n"
+        "print([name for name in parsers.__all__ if not hasattr(parsers, name)])\n"
+    )
+
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True, cwd=REPOSITORY)
+
+    assert done.stdout.splitlines() == ["[]", "['comparison', 'statistics', 'verdict']", "[]"]
