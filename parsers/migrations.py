@@ -377,7 +377,7 @@ def fold_runs(stream: StreamKey, facts: Iterable[Fact], rules: RuleSet) -> Folde
     return machine.result()
 
 
-_BARE = re.compile(r"(?i)\W*(?:error|fatal|failed)\W*")
+_BARE = re.compile(r"(?i)\A\W*(?:error|fatal|failed)\W*\Z")
 _ERROR_FIELD = re.compile(  # of printed error objects
     r"\s+(?:severity|routine|dataType|constraint|detail|length|line|internalQuery|sqlState|sqlMessage|errno|stack): "
 )
@@ -388,7 +388,7 @@ _RESTS = ("at ", "File ", "Traceback ", "Caused by", "Usage", "Options:", "from 
 def _is_rest_of_a_block(fact: Fact) -> bool:
     """An indented line, a stack frame, a bare `Error:`, a usage text: the rest of an error whose first line was lost, or its first
     line without what it said. A clean run prints none alone."""
-    return any(line.text[:1] in (" ", "\t") or _is_frame(line.text) or _BARE.fullmatch(line.text) for line in fact.evidence[:1])
+    return any(line.text[:1] in (" ", "\t") or _is_frame(line.text) or _BARE.search(line.text) for line in fact.evidence[:1])
 
 
 def _holds_a_rest(fact: Fact) -> bool:

@@ -66,7 +66,7 @@ _EXAMPLE_KEYS = frozenset(
     ).split()
 )
 _E = TypeVar("_E", bound=StrEnum)
-_PATTERN_SIGNS = re.compile(r"\\[A-Za-z]|\(\?P<\w+>|\(\?[a-z]+[:)]|\[[^\]]*\]|\{[^}]*\}")
+_PATTERN_SIGNS = re.compile(r"\\[A-Za-z]|\(\?P<\w+>|\(\?[a-z]+[:)]|\[[^\[\]]*\]|\{[^{}]*\}")
 _EITHER_CASE = re.compile(r"\[([A-Za-z])[A-Za-z]\]")  # `[Ff]ailed`
 _RULE_WORD = re.compile(r"(?<![^\W_])[A-Za-z]{4,30}(?![^\W_])")
 _FORBIDDEN = re.compile(r"\(\?(?:[=!>]|<[=!])|\(\?P=|[*+?}]\+|(?<!\\)\\[1-9]")
