@@ -41,6 +41,7 @@ from dashboard.rows import (
 from dashboard.settings import Settings, redaction_key
 from dashboard.store import Database, Slice, SliceState, ecs, fetched, forgetting, open_database, rollups, slices
 from parsers import (
+    Category,
     Deployment,
     EcsFacts,
     Event,
@@ -484,6 +485,12 @@ class Workspace:
 
     def migration_runs(self, filters: Filters) -> list[MigrationRun]:
         return self._cached(("migration_runs", filters), lambda: rollups.migration_runs(self.database, filters))
+
+    def rule_of(self, run: MigrationRun) -> str | None:
+        """The rule that took a failed run's deciding line: many a remedy card is found by it. None for a run that ended well."""
+        window = Window(start_ms=run.started_ms, end_ms=run.ended_ms + 1)
+        findings = self.findings(Filters(category=Category.MIGRATION, window=window))
+        return next((one.rule_id for one in findings if one.run_id == run.id), None)
 
     def failures(self, filters: Filters) -> list[FailureGroup]:
         return self._cached(("failures", filters), lambda: rollups.failures(self.database, filters))

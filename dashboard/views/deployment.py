@@ -165,7 +165,7 @@ def run_block(frame: Frame, run: MigrationRun) -> None:
     """One run: what happened, the lines, and what to do."""
     blocks.run_headline(run)
     blocks.transcript(run, frame)
-    remedy.card(run, key=run.id)
+    remedy.card(run, frame.workspace.rule_of(run), key=run.id)
 
 
 def _changes(frame: Frame, row: DeploymentRow, state: ViewState) -> None:

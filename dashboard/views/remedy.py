@@ -15,9 +15,9 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 
-def card(run: MigrationRun, *, key: str) -> None:
-    """The forecast in one line, and the card behind one click. A run that ended well has no card."""
-    remedy = remedies.remedy_for(run)
+def card(run: MigrationRun, rule_id: str | None, *, key: str) -> None:
+    """The forecast in one line, and the card behind one click. A run that ended well has no card. `rule_id`: of the run's finding."""
+    remedy = remedies.remedy_for(run, rule_id)
     forecast = remedies.forecast(run, remedy)
     if forecast:
         with blocks.line():

@@ -548,6 +548,9 @@ class FakeWorkspace:
         rows = [row for row in self.deployments() if filters.deployment_id in (None, row.deployment.deployment_id)]
         return [one for row in rows for one in row.runs]
 
+    def rule_of(self, run: MigrationRun) -> str | None:
+        return next((one.rule_id for one in self.findings(Filters()) if one.run_id == run.id), None)
+
     def failures(self, filters: Filters) -> list[FailureGroup]:
         found = [] if self.empty else groups()
         if self.hostile:

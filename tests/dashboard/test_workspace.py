@@ -15,7 +15,7 @@ from dashboard.settings import Settings, redaction_key
 from dashboard.shipped import shipped
 from dashboard.store import rollups, slices
 from dashboard.workspace import Workspace
-from parsers import Category, InputError, Layer, Redactor, VerdictValue
+from parsers import Category, InputError, Layer, Redactor, VerdictValue, remedy_for
 
 SCENES = shipped("sample_logs")
 STORY = SCENES / "founding-story"
@@ -438,3 +438,22 @@ def test_every_sighting_is_kept(story):
     assert seen[0] >= seen[1] > 0
     assert rollups.owners(story.database)
     assert slices.slices_of(story.database, story.sources()[0].stream)
+
+
+def test_a_run_knows_the_rule_that_its_remedy_card_is_found_by(tmp_path):
+    """Knex prints no code: without the rule there would be no card for a lock that a dead migration left."""
+    stream = "ecs/app/0f3c9a51d7e24b6892aa4d1c5be07f31"
+    texts = ("Running database migrations...", "Migration table is already locked", "Migration command exited with code 1")
+    events = [
+        {"logGroup": "/ecs/app", "logStreamName": stream, "timestamp": 1_763_521_000_000 + 100 * n, "message": text, "eventId": str(n)}
+        for n, text in enumerate(texts)
+    ]
+    (tmp_path / "app.jsonl").write_text("\n".join(map(json.dumps, events)), "utf-8")
+
+    with Workspace.open(Settings(store=tmp_path / "store.db", sources=(str(tmp_path / "app.jsonl"),))) as workspace:
+        workspace.collect()
+        (run,) = workspace.migration_runs(Filters())
+
+        assert workspace.rule_of(run) == "knex.locked"
+        assert remedy_for(run) is None
+        assert remedy_for(run, workspace.rule_of(run)) is not None
