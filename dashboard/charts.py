@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 import plotly.graph_objects as go
 
 from dashboard import words
-from parsers import Layer, Outcome
+from parsers import Category, Layer, Outcome
 
 if TYPE_CHECKING:
     from dashboard.rows import DeploymentRow, LadderCell, TimeCell
@@ -24,6 +24,11 @@ if TYPE_CHECKING:
 MOST_ROUTES = 12
 MOST_COLUMNS = 24  # more can't be read, and each bar is an element of its own in the browser
 DOORS = "auth, routing, rate_limit, body_parser"
+_BESIDE: dict[str, str] = {
+    Category.MIGRATION: "#5E3C99",
+    Category.STARTUP: "#7A5C00",
+    Category.CONNECTION: "#009E73",
+}  # no requests
 _LONGEST_LABEL = 48
 _MARGIN = {"l": 8, "r": 8, "t": 28, "b": 8}
 _INK = {False: "#1F2328", True: "#ECEEF1"}
@@ -72,23 +77,25 @@ def failures_over_time(cells: Sequence[TimeCell], marks: Iterable[tuple[int, str
     Areas, not bars: a bar is an element of its own in the browser, and six hundred of them take a second to draw.
     """
     buckets = _every_bucket(sorted({cell.bucket_ms for cell in cells}))
-    counts = _sum(((cell.bucket_ms, _band(cell.layer)), cell.requests) for cell in cells)
+    counts = _sum(((cell.bucket_ms, _band(cell)), cell.requests) for cell in cells)
     moments = [_iso(bucket, zone) for bucket in buckets]
     figure = _figure(dark=dark, height=280)
-    bands = {_band(cell.layer) for cell in cells}
-    for layer in (one for one in (DOORS, *words.LADDER) if one in bands):
+    bands = {_band(cell) for cell in cells}
+    for layer in (one for one in (DOORS, *words.LADDER, *_BESIDE) if one in bands):
         figure.add_trace(_area(moments, [counts.get((bucket, layer), 0) for bucket in buckets], layer))
     for at_ms, name in marks:
         _add_mark(figure, _iso(at_ms, zone), label(name, 24), dark=dark)
-    figure.update_layout(legend=_legend(), yaxis_title="requests")
+    figure.update_layout(legend=_legend(), yaxis_title="failures")
     figure.update_xaxes(type="date")
     return figure
 
 
-def _band(layer: Layer | None) -> str:
-    """What stands at the door (unreadable, not signed in, too often, no such route) is one band over time."""
+def _band(cell: TimeCell) -> str:
+    """What stands at the door (unreadable, not signed in, too often, no such route) is one band over time; so is a migration."""
     doors = (Layer.BODY_PARSER, Layer.AUTH, Layer.RATE_LIMIT, Layer.ROUTING)
-    return DOORS if layer in doors else str(layer or Layer.UNKNOWN)
+    if str(cell.category) in _BESIDE:
+        return str(cell.category)
+    return DOORS if cell.layer in doors else str(cell.layer or Layer.UNKNOWN)
 
 
 def _every_bucket(buckets: list[int]) -> list[int]:
@@ -100,14 +107,15 @@ def _every_bucket(buckets: list[int]) -> list[int]:
 
 
 def _area(x: list[str], y: list[int], layer: str) -> go.Scatter:
+    colour = (words.LAYER_COLOURS | _BESIDE).get(layer, words.LAYER_COLOURS[Layer.AUTH])
     return go.Scatter(
         x=x,
         y=y,
         name=layer,
         mode="lines",
         stackgroup="layers",
-        line={"shape": "hvh", "width": 0, "color": words.LAYER_COLOURS.get(layer, words.LAYER_COLOURS[Layer.AUTH])},
-        fillcolor=words.LAYER_COLOURS.get(layer, words.LAYER_COLOURS[Layer.AUTH]),
+        line={"shape": "hvh", "width": 0, "color": colour},
+        fillcolor=colour,
         hovertemplate="%{x}: %{y} by " + layer + "<extra></extra>",
     )
 

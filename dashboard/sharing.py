@@ -65,10 +65,11 @@ def deployment(row: DeploymentRow, url: str) -> str:
 
 def failure(group: FailureGroup, example: Finding | None, names: Mapping[str, str], url: str) -> str:
     """What it is, whom it hits, since when, and one redacted sample."""
+    clients = f", {words.several(group.clients, 'client')}" if group.clients else ""
     lines = [
         f"{span(group.title)}",
         "",
-        f"- {words.requests(group.requests)}, {group.clients} clients, layer {group.layer or 'unknown'}, "
+        f"- {tables.counted(group)}{clients}, layer {group.layer or 'unknown'}, "
         f"severity {group.severity}, code {span(tables.code_of(group) or 'none')}",
         f"- deployments: {tables.deployments_of(group, names) or '?'}",
         f"- first seen {words.moment(group.first_ms, UTC)}, last seen {words.moment(group.last_ms, UTC)}",

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from dashboard import words
-from parsers import Finding, Layer, MigrationRun
+from parsers import Category, Finding, Layer, MigrationRun
 
 if TYPE_CHECKING:
     from pandas.io.formats.style import Styler
@@ -73,7 +73,8 @@ def migration_cell(row: DeploymentRow) -> str:
     """`✖ failed P3005, continued`; every code of its tasks."""
     sign = words.sign_of(words.OUTCOMES, row.migration_outcome)
     codes = dict.fromkeys(code for run in row.runs if (code := run.error_code or run.implied_code))
-    said = ", ".join(codes) or row.migration_code or ""
+    printed = {run.error_code for run in row.runs}
+    said = ", ".join(code if code in printed else f"{code} (implied)" for code in codes) or row.migration_code or ""
     continued = ", continued" if any(run.application_continued for run in row.runs) else ""
     return _text(f"{sign.label} {said}".strip() + continued)
 
@@ -86,7 +87,7 @@ def failures(groups: Sequence[FailureGroup], names: Mapping[str, str], zone: tzi
                 "severity": words.sign_of(words.SEVERITIES, group.severity).label,
                 "layer": words.layer_word(group.layer) if group.layer or group.status else "",
                 "what": _text(group.title),
-                "requests": group.requests,
+                "times": group.requests,
                 "clients": str(group.clients) if group.clients else "",
                 "by deployment": [group.by_deployment.get(identifier, 0) for identifier in names],
                 "in": deployments_of(group, names),
@@ -98,6 +99,28 @@ def failures(groups: Sequence[FailureGroup], names: Mapping[str, str], zone: tzi
             for group in groups
         ]
     )
+
+
+def is_request(group: FailureGroup) -> bool:
+    """Whether what is counted are requests; else they are migration runs, or just times."""
+    answers = (Category.VALIDATION, Category.HTTP_4XX, Category.HTTP_5XX)
+    return group.status is not None or group.route is not None or group.category in answers
+
+
+def counted(group: FailureGroup) -> str:
+    """`109 requests`, `7 migration runs`, `3 times`: a count says what it counts."""
+    if is_request(group):
+        return words.requests(group.requests)
+    return words.several(group.requests, "migration run" if group.category is Category.MIGRATION else "time")
+
+
+def counted_together(groups: Sequence[FailureGroup]) -> str:
+    """`740 failed requests, 11 migration runs, 1 other`: what many kinds add up to."""
+    requests = sum(group.requests for group in groups if is_request(group))
+    runs = sum(group.requests for group in groups if not is_request(group) and group.category is Category.MIGRATION)
+    rest = sum(group.requests for group in groups) - requests - runs
+    parts = [words.several(requests, "failed request"), words.several(runs, "migration run"), f"{rest:,} other"]
+    return ", ".join(part for part, count in zip(parts, (requests, runs, rest), strict=True) if count)
 
 
 def deployments_of(group: FailureGroup | FieldRow, names: Mapping[str, str]) -> str:

@@ -196,7 +196,12 @@ def percent(fraction: float, *, bare: bool = False) -> str:
 
 
 def requests(count: int) -> str:
-    return f"{count:,} request" if count == 1 else f"{count:,} requests"
+    return several(count, "request")
+
+
+def several(count: int, noun: str) -> str:
+    """`1 request`, `2 requests`."""
+    return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"
 
 
 def listed(names: Iterable[str], most: int = 4) -> str:

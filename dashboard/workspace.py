@@ -423,13 +423,15 @@ class Workspace:
             return []
         one, judged = row.deployment, self._judged()
         definition = judged.facts[deployment_id].definition(one.task_definition)
+        listening = list(self._listening(one))
+        before_health = (one.created_ms, one.started_ms, *(at for _, at, _ in listening))
         steps = [
             ("registered", definition.registered_ms if definition is not None else None, one.task_definition),
             ("created", one.created_ms, ""),
             ("started", one.started_ms, "ECS started the rollout"),
             *(("migrate", run.started_ms, _run_words(run)) for run in sorted(row.runs, key=lambda run: run.started_ms)),
-            *self._listening(one),
-            ("healthy", self._healthy(deployment_id), "first good answer to a health check (the minute)"),
+            *listening,
+            ("healthy", self._healthy(deployment_id, before_health), "first good answer to a health check, within this minute"),
             ("first_failure", row.first_failure_ms, ""),
             ("finished", one.finished_ms, f"ECS says {one.ecs_status}"),
             ("superseded", one.superseded_ms, "the next deployment started"),
@@ -443,9 +445,13 @@ class Workspace:
             if source.stream.log_stream in streams and source.coverage.ready_ms:
                 yield "listening", source.coverage.ready_ms[0], f"task {streams[source.stream.log_stream]}"
 
-    def _healthy(self, deployment_id: str) -> int | None:
+    def _healthy(self, deployment_id: str, before: Iterable[int | None]) -> int | None:
+        """When health was first seen. Known to the minute only: within it, it is not told before what must come `before` it."""
         owner = next((o.id for o in rollups.owners(self.database).values() if o.deployment_id == deployment_id), None)
-        return None if owner is None else rollups.health_seen(self.database, owner)
+        minute = None if owner is None else rollups.health_seen(self.database, owner)
+        if minute is None:
+            return None
+        return max([minute, *(at for at in before if at is not None and at < minute + rollups.MINUTE_MS)])
 
     def comparison(self, deployment_id: str) -> Comparison | None:
         """Against the deployment before of the same service; None when there was none."""

@@ -35,6 +35,7 @@ TOLD_BY_MINUTE = 5  # newest deployments of a service that the judge is told of 
 MOST_BY_MINUTE = 200_000  # requests of a deployment up to which; above it by the hour
 _STEPS_MIN = (1, 2, 5, 10, 15, 30, 60, 120, 180, 360, 720, 1440, 2880, 10_080, 43_200, 129_600, 525_600)
 _SEVERITIES = (Severity.CRITICAL, Severity.ERROR, Severity.WARNING, Severity.INFO)
+_A_FAILURE = "NOT (kinds.category = 'startup' AND kinds.severity = 'info')"  # "ready", "told to stop": events, no failures
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -202,7 +203,9 @@ def failures(db: Database, filters: Filters, *, examples: int = 1) -> list[Failu
     described = kinds(db, (one.kind for one in counts))
     by_fingerprint: defaultdict[str, list[KindCount]] = defaultdict(list)
     for one in counts:
-        by_fingerprint[described[one.kind].fingerprint].append(one)
+        kind = described[one.kind]
+        if kind.category is not Category.STARTUP or kind.severity is not Severity.INFO:
+            by_fingerprint[kind.fingerprint].append(one)
     groups = [_group(fingerprint, some, described, known) for fingerprint, some in by_fingerprint.items()]
     groups.sort(key=lambda one: (_SEVERITIES.index(one.severity), -one.requests, one.fingerprint))
     del groups[MOST_GROUPS:]
@@ -350,7 +353,7 @@ def failures_over_time(db: Database, filters: Filters, buckets: int) -> list[Tim
         source, at, owner = "finding_cells AS cells JOIN streams ON streams.id = cells.stream", "cells.minute_ms", "streams.owner"
     rows = db.ask(
         f"SELECT {at} / {step} * {step}, {owner}, kinds.layer, kinds.category, sum(cells.n) FROM {source} "
-        f"JOIN kinds ON kinds.id = cells.kind WHERE {where} GROUP BY 1, 2, 3, 4 ORDER BY 1, 2, 3, 4",
+        f"JOIN kinds ON kinds.id = cells.kind WHERE {where} AND {_A_FAILURE} GROUP BY 1, 2, 3, 4 ORDER BY 1, 2, 3, 4",
         where.values,
     )
     return [

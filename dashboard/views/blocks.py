@@ -125,6 +125,14 @@ def what_column() -> dict[str, Any]:
     return {"what": st.column_config.TextColumn(width=460)}
 
 
+def times_columns() -> dict[str, Any]:
+    """How often a kind of failure came, and in which deployments."""
+    return {
+        "times": st.column_config.NumberColumn(help="Failed requests; of a migration its runs"),
+        "by deployment": sparkline("by deployment", "How often, oldest deployment first"),
+    }
+
+
 def sparkline(label: str, help_text: str, *, top: float | None = None) -> Any:
     return st.column_config.BarChartColumn(label, help=help_text, y_min=0, y_max=top)
 

@@ -182,7 +182,7 @@ def _changes(frame: Frame, row: DeploymentRow, state: ViewState) -> None:
         key=f"changes-{row.deployment.deployment_id}",
         alt="Kinds of failure, new, worse, gone and same",
         opens=True,
-        config=blocks.what_column() | {"by deployment": blocks.sparkline("by deployment", "Requests, oldest deployment first")},
+        config=blocks.what_column() | blocks.times_columns(),
     )
     if picked is not None:
         frame.go("failure", state.with_(deployment=None, fingerprint=groups[picked].fingerprint))

@@ -66,15 +66,19 @@ def _head(frame: Frame, group: FailureGroup, example: Finding | None) -> None:
 
 
 def summary(group: FailureGroup, names: dict[str, str]) -> str:
-    """`109 requests of 7 clients in deployments 49, 50 · POST /… · P2011 / 23502 · fields appointmentId`."""
+    """`109 requests of 7 clients in deployments 49, 50 · P2011 / 23502`; what the title says is not said again."""
     seen = tables.deployments_of(group, names)
+    several = "," in seen or ";" in seen
+    who = f" of {words.several(group.clients, 'client')}" if group.clients else ""
+    endpoint = f"{group.method or ''} {group.route or ''}".strip()
+    unsaid = [field for field in group.fields if field not in group.title]
     parts = [
-        f"{words.requests(group.requests)} of {group.clients or '?'} clients" if group.requests else None,
-        f"in deployments {seen}" if seen else None,
-        f"{group.method or ''} {group.route}".strip() if group.route else None,
-        f"status {group.status}" if group.status else None,
+        tables.counted(group) + who if group.requests else None,
+        f"in deployment{'s' if several else ''} {seen}" if seen else None,
+        endpoint if endpoint and endpoint not in group.title else None,
+        f"status {group.status}" if group.status and str(group.status) not in group.title else None,
         tables.code_of(group) or None,
-        f"fields {words.listed(group.fields)}" if group.fields else None,
+        f"also fields {words.listed(unsaid)}" if unsaid else None,
     ]
     return " · ".join(part for part in parts if part)
 
@@ -83,7 +87,7 @@ def _where(frame: Frame, group: FailureGroup) -> None:
     st.markdown("#### By deployment")
     rows = pd.DataFrame(
         [
-            {"deployment": name, "requests": group.by_deployment.get(identifier, 0)}
+            {"deployment": name, "times": group.by_deployment.get(identifier, 0)}
             for identifier, name in reversed(frame.names(group.by_deployment).items())
         ]
     )
@@ -92,8 +96,8 @@ def _where(frame: Frame, group: FailureGroup) -> None:
         frame,
         rows,
         key=f"where-{group.fingerprint}",
-        alt="Requests of this failure by deployment",
-        config={"requests": st.column_config.ProgressColumn("requests", format="%d", min_value=0, max_value=max(1, top))},
+        alt="How often this failure came, by deployment",
+        config={"times": st.column_config.ProgressColumn("times", format="%d", min_value=0, max_value=max(1, top))},
     )
     if group.fields:
         st.markdown("#### Fields")

@@ -27,10 +27,8 @@ def page(frame: Frame) -> None:
         blocks.empty("No failure matches. Take a filter away, or widen the window under View.")
         return
     groups = ranked(groups)
-    refused = sum(group.requests for group in groups)
-    blocks.plain(
-        f"{len(groups)} kinds of failure, {words.requests(refused)}; a request that printed seventy lines is counted once"
-    )
+    kinds = words.several(len(groups), "kind")
+    blocks.plain(f"{kinds} of failure: {tables.counted_together(groups)}; a request that printed seventy lines is counted once")
     _chart(frame, state)
     shown = groups[: tables.MOST_ROWS]
     listing = frame.made("failures", lambda: tables.failures(shown, frame.names(), frame.zone), state)
@@ -40,7 +38,7 @@ def page(frame: Frame) -> None:
         key="failures",
         alt="Kinds of failure, the most severe first",
         opens=True,
-        config=blocks.what_column() | {"by deployment": blocks.sparkline("by deployment", "Requests, oldest deployment first")},
+        config=blocks.what_column() | blocks.times_columns(),
     )
     blocks.download(listing, "failures")
     if picked is not None:

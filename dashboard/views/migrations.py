@@ -7,7 +7,7 @@ import streamlit as st
 from dashboard import charts, tables, words
 from dashboard.views import blocks, deployment
 from dashboard.views.frame import Frame
-from parsers import MigrationRun, Outcome
+from parsers import Confidence, MigrationRun, Outcome
 
 TITLE, PATH, ICON = "Migrations", "migrations", ":material/database:"
 
@@ -35,12 +35,16 @@ def page(frame: Frame) -> None:
 
 
 def summary(runs: list[MigrationRun]) -> str:
-    """One sentence: how many runs proved the schema, how many did not, what nobody knows."""
-    proven = sum(run.outcome in (Outcome.APPLIED, Outcome.NOTHING_TO_DO) for run in runs)
-    masked = sum(run.outcome == Outcome.FAILED and run.application_continued for run in runs)
-    failed = sum(run.outcome == Outcome.FAILED for run in runs)
-    text = f"{len(runs)} migration runs: {proven} proven, {failed} failed"
-    return text + (f", in {masked} of them the application continued all the same" if masked else "")
+    """One sentence: how many runs ended well, and how surely; how many failed, and in how many the application went on."""
+    good = [run for run in runs if run.outcome in (Outcome.APPLIED, Outcome.NOTHING_TO_DO)]
+    proven = sum(run.confidence in (Confidence.EXACT, Confidence.STRONG) for run in good)
+    failed = [run for run in runs if run.outcome == Outcome.FAILED]
+    masked = sum(run.application_continued for run in failed)
+    counts = {
+        "proven": proven, "inferred only": len(good) - proven, "failed": len(failed), "neither": len(runs) - len(good) - len(failed),
+    }  # fmt: skip
+    text = f"{words.several(len(runs), 'migration run')}: " + ", ".join(f"{n} {word}" for word, n in counts.items() if n)
+    return text + (f"; after {masked} of the failed ones the application started all the same" if masked else "")
 
 
 def _selected(frame: Frame, runs: list[MigrationRun], picked: int | None) -> None:

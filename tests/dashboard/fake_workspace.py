@@ -406,7 +406,7 @@ def groups() -> list[FailureGroup]:
         route=None,
         status=None,
         fields=(),
-        requests=0,
+        requests=7,
         clients=0,
         by_deployment={ID[r]: 1 for r in ID},
         examples=(),

@@ -91,7 +91,7 @@ def test_a_failures_page_says_who_is_hit_since_when():
     """Requests and clients, deployments, codes, fields, the rule, and how the cause was tied to the request."""
     said = words_of(drawn("failure"))
 
-    for fact in ("109 requests of 7 clients", "in deployments 49, 50", "P2011 / 23502", "fields appointmentId", "rule prisma.p2011",
+    for fact in ("109 requests of 7 clients", "in deployments 49, 50", "P2011 / 23502", "appointmentId must not be null", "rule prisma.p2011",
                  "34 log events folded into this one", "cause tied to its request by request_id"):  # fmt: skip
         assert fact in said
 

@@ -10,7 +10,8 @@ import pytest
 
 from dashboard import tables
 from dashboard.rows import Filters
-from tests.dashboard.fake_workspace import ID, FakeWorkspace
+from parsers import Category
+from tests.dashboard.fake_workspace import ID, FakeWorkspace, groups
 
 WORKSPACE = FakeWorkspace()
 NAMES = {ID[revision]: str(revision) for revision in sorted(ID)}
@@ -129,3 +130,22 @@ def test_no_table_is_longer_than_a_page():
     frame, endpoints = tables.routes(many, list(NAMES))
 
     assert len(frame) == len(endpoints) == tables.MOST_ROWS
+
+
+def test_a_count_says_what_it_counts():
+    """Requests, migration runs and start-ups are not one number."""
+    save = next(one for one in groups() if one.category is Category.DATABASE)
+    migration = replace(next(one for one in groups() if one.category is Category.MIGRATION), requests=7)
+    crash = replace(migration, category=Category.STARTUP, requests=1)
+
+    assert [tables.counted(one) for one in (save, migration, crash)] == ["109 requests", "7 migration runs", "1 time"]
+    assert tables.counted_together([save, migration, crash]) == "109 failed requests, 7 migration runs, 1 other"
+
+
+def test_an_implied_code_is_told_from_a_printed_one():
+    """The landing page says `42P07 (implied)` where the wording tells it and no line printed it."""
+    row = WORKSPACE.deployments()[0]
+    implied = replace(row.runs[0], error_code=None, implied_code="42P07", application_continued=False)
+
+    assert tables.migration_cell(row) == "✖ failed P3005, continued"
+    assert tables.migration_cell(replace(row, runs=(implied,))) == "✖ failed 42P07 (implied)"

@@ -15,7 +15,7 @@ from dashboard.settings import Settings, redaction_key
 from dashboard.shipped import shipped
 from dashboard.store import rollups, slices
 from dashboard.workspace import Workspace
-from parsers import Category, InputError, Layer, Redactor, VerdictValue, remedy_for
+from parsers import Category, InputError, Layer, Redactor, Severity, VerdictValue, remedy_for
 
 SCENES = shipped("sample_logs")
 STORY = SCENES / "founding-story"
@@ -42,6 +42,11 @@ def raw_events():
         opener = gzip.open if path.suffix == ".gz" else open
         with opener(path, "rt", encoding="utf-8") as lines:
             yield from map(json.loads, lines)
+
+
+def failures_of(judged):
+    """All but what merely tells of a start or a stop."""
+    return [one for one in judged.findings if not (one.category is Category.STARTUP and one.severity is Severity.INFO)]
 
 
 def scene(folder, name, **changes):
@@ -103,7 +108,7 @@ def test_findings_are_counted_as_they_were_found(story, in_memory):
     """By fingerprint and deployment, first and last seen."""
     expected = Counter()
     times = {}
-    for one in in_memory.findings:
+    for one in failures_of(in_memory):
         deployment = in_memory.attributions[one.stream].deployment_id
         expected[one.fingerprint, deployment] += 1
         low, high = times.get(one.fingerprint, (one.timestamp_ms, one.timestamp_ms))
@@ -188,7 +193,7 @@ def test_filters_choose_among_all(story, in_memory, number):
             and (window.end_ms is None or one.timestamp_ms < -(-window.end_ms // 60_000) * 60_000)
         )
 
-    expected = Counter(one.fingerprint for one in in_memory.findings if fits(one))
+    expected = Counter(one.fingerprint for one in failures_of(in_memory) if fits(one))
 
     assert {g.fingerprint: g.requests for g in story.failures(filters)} == expected
     assert sum(cell.requests for cell in story.failures_over_time(filters, 10_000)) == sum(expected.values())
@@ -239,6 +244,32 @@ def test_the_timeline_is_in_order(story):
     assert kinds.index("migrate") < kinds.index("listening") < kinds.index("first_failure")
     assert "P3005" in next(step.text for step in steps if step.kind == "migrate")
     assert story.timeline("nobody") == []
+
+
+def test_health_is_not_told_before_what_it_needs(tmp_path):
+    """It is known to the minute; within that minute the rollout began first."""
+    settings = Settings(store=tmp_path / "store.db", sources=(str(SCENES / "cut-before-the-migration"),))
+    with Workspace.open(settings) as workspace:
+        workspace.collect()
+        row = next(row for row in workspace.deployments() if row.deployment.revision == 8)
+        kinds = [step.kind for step in workspace.timeline(row.deployment.deployment_id)]
+
+    assert kinds.index("created") < kinds.index("started") < kinds.index("healthy") < kinds.index("first_failure")
+
+
+def test_a_start_or_a_stop_is_no_failure(story, tmp_path):
+    """"Ready" and "told to stop" are events: neither a kind of failure, nor gone or new against the deployment before."""
+    settings = Settings(store=tmp_path / "store.db", sources=(str(SCENES / "cut-before-the-migration"),))
+    with Workspace.open(settings) as workspace:
+        workspace.collect()
+        change = workspace.comparison(workspace.deployments()[0].deployment.deployment_id)
+        told = {group.rule_id for part in fields(change) for group in getattr(change, part.name)}
+        listed = {group.rule_id for group in workspace.failures(Filters())}
+        events = {one.rule_id for one in workspace.findings(Filters(), 500)}
+
+    assert "start.ready" in events
+    assert not any(rule.startswith("start.") for rule in told | listed)
+    assert all(cell.category is not Category.STARTUP for cell in story.failures_over_time(Filters(), 60))
 
 
 def test_a_comparison_splits_the_kinds(story):
