@@ -17,7 +17,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from parsers.formats import Payload, decode, field_of, strip_controls
-from parsers.layouts import KNOWN_METHODS, METHODS, Line, read_line
+from parsers.layouts import KNOWN_METHODS, METHODS, Line, read_candidate, read_line
 from parsers.masks import plain_path, route_template
 from parsers.model import Access
 
@@ -117,11 +117,16 @@ def parse_access(payload: Payload, *, health_paths: Sequence[str] = ()) -> Acces
     `health_paths`: further paths of health checks, beside the usual ones; a trailing `*` takes every path below.
     """
     if payload.fields is None:
-        line = read_line(payload.text)
-        if line is None and "handled request" in payload.text:
-            line = _caddy_console(payload.text)
-        return _access(line, health_paths) if line is not None else None
+        return access_of_text(payload.text, health_paths=health_paths)
     return access_of_record(payload.fields, payload.level, payload.message, health_paths=health_paths)
+
+
+def access_of_text(text: str, *, health_paths: Sequence[str] = (), candidate: bool = False) -> Access | None:
+    """The answered request in a plain event. `candidate`: the event is known to hold what layouts.MAYBE asks for."""
+    line = read_candidate(text) if candidate else read_line(text)
+    if line is None and "handled request" in text:
+        line = _caddy_console(text)
+    return _access(line, health_paths) if line is not None else None
 
 
 def access_of_record(

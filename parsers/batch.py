@@ -9,13 +9,21 @@ from __future__ import annotations
 from array import array
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
 
 from parsers.model import Event, StreamKey
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    Numbers = Sequence[int] | NDArray[np.int64] | NDArray[np.intp]
 
 TARGET_BYTES = 4 << 20
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class Batch:
     """Events of any streams; those of one stream in the stream's order.
 
@@ -24,12 +32,12 @@ class Batch:
     """
 
     data: bytes
-    ends: Sequence[int]  # array('q') or a numpy array of int64
-    timestamps_ms: Sequence[int]  # the same
-    streams: Sequence[int]  # array('l') or a numpy array
+    ends: Numbers  # array('q') or a numpy array of int64
+    timestamps_ms: Numbers  # the same
+    streams: Numbers
     keys: tuple[StreamKey, ...]
     event_ids: Sequence[str | None] | None = None
-    ingestion_ms: Sequence[int] | None = None  # -1: not known
+    ingestion_ms: Numbers | None = None  # -1: not known
     file: str | None = None
     first_line: int | None = None  # of the first event, when each event is one line of `file`
     undecodable: frozenset[int] = frozenset()
@@ -69,12 +77,19 @@ class Batch:
             at = data.find(b"\n", at + 1)
         return Batch(data=data, ends=ends, timestamps_ms=timestamps_ms, streams=streams, keys=keys)
 
+    @cached_property
+    def _ends(self) -> list[int]:
+        """As Python's own numbers: taking them one by one out of an array makes each anew."""
+        ends: Any = self.ends
+        return list(ends.tolist()) if hasattr(ends, "tolist") else list(ends)
+
     def start(self, number: int) -> int:
-        return int(self.ends[number - 1]) + 1 if number else 0
+        return self._ends[number - 1] + 1 if number else 0
 
     def text(self, number: int) -> str:
         """The event's text; bad bytes become U+FFFD."""
-        return self.data[self.start(number) : int(self.ends[number])].decode("utf-8", "replace")
+        ends = self._ends
+        return self.data[ends[number - 1] + 1 if number else 0 : ends[number]].decode("utf-8", "replace")
 
     def event(self, number: int) -> Event:
         """One event of the batch; the very one it was made of, if it was."""

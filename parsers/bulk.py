@@ -23,7 +23,7 @@ from dataclasses import dataclass, field, replace
 from itertools import chain
 from typing import TYPE_CHECKING, Any
 
-from parsers.access import access_of_record, parse_access
+from parsers.access import access_of_record, access_of_text, parse_access
 from parsers.batch import Batch, in_batches
 from parsers.classify import ERROR_LIKE, Said, access_fact, fact_of, say
 from parsers.formats import Payload, decode, structured
@@ -148,9 +148,17 @@ class BulkReader:
         for numbers in np.split(order, bounds):
             self._feed_stream(batch, plan, numbers)
 
+    def warm(self, sample: bytes) -> None:
+        """Makes ready what the first batch would wait for (half a second). `sample`: some of the texts that will come."""
+        from parsers import columns  # noqa: F401  its import is a good part of it
+
+        if self._scanner is None:
+            self._scanner = scanner_for(self.reader.rules, sample[: 1 << 20], cache=self._cache)
+
     def _scanner_for(self, batch: Batch) -> Scanner:
         if self._scanner is None:
-            self._scanner = scanner_for(self.reader.rules, batch.data[: 1 << 20], cache=self._cache)
+            self.warm(batch.data)
+        assert self._scanner is not None
         if self._unknown is None and self._scanner.unknown_when_escaped:
             self._unknown = re.compile("|".join(f"(?:{text})" for text in self._scanner.unknown_when_escaped))
         return self._scanner
@@ -167,12 +175,14 @@ class BulkReader:
         plain = np.ones(len(batch), dtype=np.bool_) if marks.escaped is None else ~marks.escaped
         plain[untrusted] = False
         counted = count_access(batch, plain, self.reader.health_paths)
+        candidates = counted.maybe
+        unlike = plain & ~counted.maybe & ~counted.sure
         kinds[counted.maybe] = LIGHT
         if marks.escaped is not None:
             kinds[marks.escaped] = LIGHT
         kinds[list(marks.rules)] = HEAVY
         if marks.escaped is not None and self._may_class:
-            self._look_for_openings(batch)
+            self._look_for_openings(batch, marks.escaped)
             marked = np.zeros(len(batch), dtype=np.bool_)
             marked[[number for number, rules in marks.rules.items() if max(rules) < ANY_RULE]] = True
             records = marks.escaped & ((kinds == LIGHT) | marked)
@@ -180,17 +190,28 @@ class BulkReader:
             kinds[records & ~more.maybe] = QUIET
             counted = counted + more
         kinds[counted.sure] = SURE
-        return _Plan(kinds=kinds, sure=counted.sure, rules=marks.rules, escaped=marks.escaped, counts=counted.counts)
+        return _Plan(
+            kinds=kinds,
+            unlike=unlike,
+            candidates=candidates,
+            sure=counted.sure,
+            rules=marks.rules,
+            escaped=marks.escaped,
+            counts=counted.counts,
+        )
 
     @property
     def _may_class(self) -> bool:
         """Whether JSON records may be read by class. Not where a probe's own path may look like an id."""
         return not any(char.isdigit() for path in self.reader.health_paths for char in path)
 
-    def _look_for_openings(self, batch: Batch) -> None:
-        """From the first batch on that holds requests' beginnings, the answers of records with a request id are no longer known."""
+    def _look_for_openings(self, batch: Batch, escaped: Any) -> None:
+        """From the first batch on that holds requests' beginnings, the answers of records with a request id are no longer known.
+
+        `escaped`: the events that were decoded; only among them may be such records.
+        """
         if not self._opened:
-            lowered = batch.data.lower()
+            lowered = _some_lines(batch, escaped).lower()
             self._opened = any(words in lowered for words in _OPENING_WORDS)
             if self._opened:
                 self._records.clear()
@@ -276,13 +297,28 @@ QUIET, SURE, LIGHT, HEAVY = range(4)
 
 @dataclass(slots=True)
 class _Plan:
-    """`kinds`: of each event QUIET (nothing in it), SURE (an access line that is counted), LIGHT (may be an access line), HEAVY."""
+    """`kinds`: of each event QUIET (nothing in it), SURE (an access line that is counted), LIGHT (may be an access line), HEAVY.
+
+    `unlike`: the plain events that can't be access lines. `candidates`: those that hold what access lines hold.
+    """
 
     kinds: Any
+    unlike: Any
+    candidates: Any
     sure: Any
     rules: dict[int, set[int]]
     escaped: Any
     counts: dict[int, dict[tuple[int, str, str, int, bool, bool], int]]
+
+
+def _some_lines(batch: Batch, wanted: Any) -> bytes:
+    """The wanted events' bytes; all of the batch's when picking them would take longer than reading them."""
+    import numpy as np
+
+    numbers = np.flatnonzero(wanted).tolist()
+    if len(numbers) > len(batch) // 8:
+        return batch.data
+    return b"\n".join([batch.data[batch.start(number) : int(batch.ends[number])] for number in numbers])
 
 
 def _is_counted(access: Access) -> bool:
@@ -368,7 +404,7 @@ class _Walk:
         rules = self.rules_of(at)
         self.wanted.numbers = rules
         state = self.state
-        access = self.bulk.access_in(payload)
+        access = None if self.plan.unlike[self.numbers[at]] else self.bulk.access_in(payload)
         if access is not None:
             record = Record(events=(event,), payload=payload, texts=(payload.text,), seq=self.seqs[at])
             self.worker.keep(record, access_fact(record, access, self.bulk._narrowed.rules, self.bulk.reader.redactor))  # noqa: SLF001
@@ -395,6 +431,7 @@ class _Walk:
         text = self.batch.text(number)
         health_paths = self.bulk.reader.health_paths
         record = structured(text) if self.plan.escaped is not None and self.plan.escaped[number] else None
+        payload = None
         if record is not None:
             fields, level, message = record
             access = access_of_record(fields, level, message, health_paths=health_paths)
@@ -404,13 +441,16 @@ class _Walk:
             if payload.fields is None and unknown is not None and unknown.search(payload.text) is not None:
                 self.heavy(at)
                 return
-            access = parse_access(payload, health_paths=health_paths)
+            if payload.fields is None:  # the columns asked for what an access line holds, or it was never asked
+                access = access_of_text(payload.text, health_paths=health_paths, candidate=bool(self.plan.candidates[number]))
+            else:
+                access = parse_access(payload, health_paths=health_paths)
         if access is None:
             self.chatter(at)
         else:
-            self.access(at, access)
+            self.access(at, access, payload)
 
-    def access(self, at: int, access: Access) -> None:
+    def access(self, at: int, access: Access, payload: Payload | None) -> None:
         """As StreamReader does with the fact of such a record, without making a record of what is only counted."""
         worker = self.worker
         if _is_counted(access):
@@ -420,7 +460,8 @@ class _Walk:
             timestamp_ms = int(self.batch.timestamps_ms[self.numbers[at]])
             worker.counts[count_key(timestamp_ms, access)] += 1
             return
-        event, payload = self.opened(at)
+        event = self.batch.event(self.numbers[at])
+        payload = payload or decode(event.text)
         self.wanted.numbers = self.rules_of(at)
         record = Record(events=(event,), payload=payload, texts=(payload.text,), seq=self.seqs[at])
         worker.keep(record, access_fact(record, access, self.bulk._narrowed.rules, self.bulk.reader.redactor))  # noqa: SLF001
@@ -503,10 +544,13 @@ def _ordinals(times: Any, state: _Stream) -> list[int]:
     if state.previous_ms is not None and int(times[0]) == state.previous_ms:
         run = int(changes[0]) if len(changes) else count
         seqs[:run] += state.seq + 1
-    return [int(seq) for seq in seqs.tolist()]
+    ordinals: list[int] = seqs.tolist()
+    return ordinals
 
 
 def _note_stretch(state: _Stream, batch: Batch, numbers: Sequence[int], times: Any, seqs: Sequence[int]) -> None:
+    import numpy as np
+
     if state.first is None:
         state.first = batch.event(numbers[0])
     if state.first_ms_events == state.events:  # all of them so far in the first millisecond
@@ -517,13 +561,12 @@ def _note_stretch(state: _Stream, batch: Batch, numbers: Sequence[int], times: A
     if batch.events is not None:
         events = [batch.events[number] for number in numbers]
         state.undecodable += sum(1 for event in events if event.undecodable)
-        ingested = [event.ingestion_ms for event in events if event.ingestion_ms is not None]
+        ingested = max((event.ingestion_ms for event in events if event.ingestion_ms is not None), default=-1)
     else:
         state.undecodable += len(batch.undecodable.intersection(numbers)) if batch.undecodable else 0
-        ingested = (
-            [ms for number in numbers if (ms := int(batch.ingestion_ms[number])) >= 0] if batch.ingestion_ms is not None else []
-        )
-    state.last_ingestion_ms = max((ms for ms in (state.last_ingestion_ms, *ingested) if ms is not None), default=None)
+        ingested = int(np.asarray(batch.ingestion_ms)[numbers].max()) if batch.ingestion_ms is not None else -1
+    if ingested >= 0:
+        state.last_ingestion_ms = max(ingested, state.last_ingestion_ms or 0)
 
 
 def _stream_reading(key: StreamKey, state: _Stream) -> StreamReading:

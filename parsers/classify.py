@@ -374,6 +374,9 @@ def _fact(
 
 def _evidence(record: Record, deciding: int, redactor: Redactor) -> Iterator[Evidence]:
     """The deciding line first, then the record's first lines in order. Redacted as one block: structure spans lines."""
+    if len(record.events) == 1:
+        yield LaterEvidence(record.events[0], 0, _Redacted(record, 1, redactor))
+        return
     seen = min(len(record.events), MAX_EVIDENCE_LINES + deciding + 1)
     block = _Redacted(record, seen, redactor)
     order = [deciding, *(n for n in range(min(seen, MAX_EVIDENCE_LINES)) if n != deciding)]

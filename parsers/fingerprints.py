@@ -10,6 +10,7 @@ import hashlib
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 
 from parsers.identifiers import Mask
 
@@ -116,6 +117,7 @@ _WORD = re.compile(r"[^\W\d_]{2,}")
 _LOCAL = re.compile(r"\b(?:localhost)\b")
 
 
+@lru_cache(maxsize=4_096)
 def skeleton(text: str) -> str:
     """The words of a text that do not vary, in lower case: quoted and bracketed parts and tokens with digits are dropped."""
     text = text[:MAX_SKELETON_CHARS]
@@ -147,7 +149,7 @@ class Grouping:
         material = "\0".join(
             [self.category, self.system or "", self.code or "", self.route or "", self.words, *sorted(self.extra)]
         )
-        return f"{VERSION}:{hashlib.sha256(material.encode('utf-8', 'replace')).hexdigest()[:12]}"
+        return _hashed(material)
 
     def explain(self) -> str:
         """`grouped by migration · prisma · P3005 · "the database schema is not empty"`: only the parts that say something."""
@@ -160,6 +162,11 @@ class Grouping:
             f'"{self.words}"' if self.words else None,
         ]
         return "grouped by " + " · ".join(part for part in parts if part)
+
+
+@lru_cache(maxsize=4_096)
+def _hashed(material: str) -> str:
+    return f"{VERSION}:{hashlib.sha256(material.encode('utf-8', 'replace')).hexdigest()[:12]}"
 
 
 def fingerprint(

@@ -86,7 +86,7 @@ def _quoted(hit: re.Match[str], text: str) -> Line | None:
         if not refused or (_CLF_TIME.search(text[: hit.start() + 40]) is None):
             return None
         return Line(method=None, target=None, status=int(status), client=_address(before), agent=text[hit.end() :])
-    if _ABSOLUTE_BEFORE.search(before[-320:]) is not None:
+    if "://" in before and _ABSOLUTE_BEFORE.search(before[-320:]) is not None:
         return None  # urllib3: another server's answer
     method, target, protocol = request
     if status in ("-", "0", "000"):
@@ -298,10 +298,13 @@ MAYBE = re.compile(
 
 def read_line(text: str) -> Line | None:
     """The access line in `text` (one event, several lines allowed), None when there is none."""
+    return None if MAYBE.search(text[:MAX_LINE_CHARS]) is None else read_candidate(text)
+
+
+def read_candidate(text: str) -> Line | None:
+    """As `read_line`, of a text that is known to hold what MAYBE asks for."""
     if len(text) > MAX_LINE_CHARS:
         text = text[:MAX_LINE_CHARS]
-    if MAYBE.search(text) is None:
-        return None
     for line in text.split("\n", 8)[:8] if "\n" in text else (text,):
         for layout in LAYOUTS:
             if layout.literal not in line:

@@ -49,7 +49,7 @@ _NAMES_HEAD = re.compile(r"have not yet been applied:|following migration|have b
 _NAME_LINE = re.compile(r"^[\w.-]{6,200}$")
 _PYDANTIC_HEAD = re.compile(r"\b\d{1,4} validation errors? for ")
 _PYDANTIC_FIELD = re.compile(r"^[\w.\-\[\]> ]{1,160}$")
-_OPENING = re.compile(r"[{\[(][ \t]*$")
+_BRACKETS = ("{", "[", "(")  # open at a line's end
 _NODE_HEAD = re.compile(r"^(?:/|file:///|node:|[A-Z]:\\)[^\s:]{1,300}:\d{1,7}$")
 _ERROR_HEAD_EMPTY = re.compile(r"(?:(?:Error|Exception):|external connector error) *$")
 
@@ -100,21 +100,30 @@ class Block:
     def _note(self, text: str) -> None:
         for line in text.split("\n")[:MAX_EVENTS]:
             stripped = line.rstrip()
-            self.traceback = self.traceback or _TRACEBACK_HEAD.search(stripped) is not None
+            if not self.traceback and "Traceback (" in stripped:
+                self.traceback = _TRACEBACK_HEAD.search(stripped) is not None
             if self.traceback and stripped[:1] in (" ", "\t"):
                 continue  # source lines end with open brackets that nothing closes
-            if (_OPENING.search(stripped) and not stripped.startswith(("at ", "    at "))) or stripped.endswith(") {"):
+            if stripped.endswith(_BRACKETS) and (not stripped.startswith(("at ", "    at ")) or stripped.endswith(") {")):
                 self.depth += 1
             elif self.depth and stripped.lstrip()[:1] in ("}", "]", ")"):
                 self.depth -= 1
-            if _PRISMA_CLIENT_HEAD.search(stripped):
+            if ("risma" in stripped or "Invalid `" in stripped) and _PRISMA_CLIENT_HEAD.search(stripped):
                 self.prisma_text = 2
             elif self.prisma_text and self.depth == 0 and stripped[:1] not in ("", " ", "}", "{"):
                 self.prisma_text -= 1
-            self.migrate = self.migrate or _PRISMA_MIGRATE_HEAD.search(stripped) is not None
-            self.names = self.names or _NAMES_HEAD.search(stripped) is not None
-            self.pydantic = self.pydantic or _PYDANTIC_HEAD.search(stripped) is not None
-            self.node_head = self.node_head or _NODE_HEAD.search(stripped) is not None
+            self._note_heads(stripped)
+
+    def _note_heads(self, line: str) -> None:
+        """What a line announces. A pattern is asked only of lines that hold a word of it: most lines are frames of a stack trace."""
+        if not self.migrate and "rror: " in line.lower():
+            self.migrate = _PRISMA_MIGRATE_HEAD.search(line) is not None
+        if not self.names and ("migration" in line or "applied" in line):
+            self.names = _NAMES_HEAD.search(line) is not None
+        if not self.pydantic and " validation error" in line:
+            self.pydantic = _PYDANTIC_HEAD.search(line) is not None
+        if not self.node_head and line[-1:].isdigit():
+            self.node_head = _NODE_HEAD.search(line) is not None
 
     def takes(self, event: Event, payload: Payload) -> bool:
         """Whether the next event of the stream continues this record."""

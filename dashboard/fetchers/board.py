@@ -62,7 +62,7 @@ class Board:
         self.left_to_get = left_to_get
         self.stopped = False
         self._waiting = list(runs)  # of FilterLogEvents; the next one last
-        self._shares: deque[Run] = deque()  # of GetLogEvents
+        self._shares: deque[Run] = deque()  # of one stream each: of GetLogEvents first
         self._closed: set[Api] = set()
         self._active = 0
         self._idle = {Api.FILTER: 0, Api.GET: 0}
@@ -90,9 +90,10 @@ class Board:
 
     def _next(self, lane: Api, convertible: Callable[[Run], bool]) -> Run | None:
         if lane is Api.FILTER:
-            if not self._waiting or self._left_to_get(convertible):
-                return None
-            return self._waiting.pop()
+            if self._waiting and not self._left_to_get(convertible):
+                return self._waiting.pop()
+            # FilterLogEvents reads one stream as well: better than to look on while GetLogEvents has more than it can read.
+            return replace(self._shares.popleft(), lane=Api.FILTER) if self._shares else None
         if self._shares:
             return self._shares.popleft()
         # From the far end, so that the two lanes meet in the middle.
@@ -111,8 +112,8 @@ class Board:
         """More work."""
         with self._changed:
             for run in runs:
-                if run.lane is Api.GET:
-                    self._shares.append(run)
+                if run.lane is Api.GET or (run.stream is not None and Api.GET not in self._closed):
+                    self._shares.append(replace(run, lane=Api.GET))
                 else:
                     self._waiting.append(run)
             self._sort()
@@ -126,8 +127,8 @@ class Board:
 
     def hungry(self, run: Run, *, get_may_help: bool) -> bool:
         """Whether somebody waits who could read a part of this run."""
-        if run.lane is Api.GET:
-            return self._idle[Api.GET] > 0 and not self._shares
+        if run.stream is not None and Api.GET not in self._closed:
+            return sum(self._idle.values()) > 0 and not self._shares
         idle = self._idle[Api.FILTER] + (self._idle[Api.GET] if get_may_help else 0)
         return idle > 0 and not self._waiting
 

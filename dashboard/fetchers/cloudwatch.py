@@ -217,7 +217,7 @@ def filter_chain(aws: Aws, scope: Scope, window: Window, tally: Tally) -> Iterat
 
 
 def stream_chain(aws: Aws, scope: Scope, stream: str, window: Window, tally: Tally) -> Iterator[Chunk]:
-    """All events of one stream in a window, oldest first, through GetLogEvents (no event ids).
+    """All events of one stream in a window, oldest first, through GetLogEvents (no event ids, no stream's name on them).
 
     Raises:
         AwsError: AWS said no.
@@ -241,21 +241,21 @@ def stream_chain(aws: Aws, scope: Scope, stream: str, window: Window, tally: Tal
         at_the_end = page.forward_token is None or page.forward_token == token
         if at_the_end:
             chunk = _with_the_last(chunk, joiner.finish())
-        yield Chunk([_of_stream(event, stream) for event in chunk.events], chunk.cut_ms, chunk.disturbed_ms)
+        yield chunk
         if at_the_end:
             return
         bounds.check(page, joiner, repeated=False)
         token = page.forward_token
 
 
-def _with_the_last(chunk: Chunk, last: Chunk) -> Chunk:
-    """One chunk of both: who reads it sees that the chain has ended, and gives nothing of it away."""
-    return Chunk(chunk.events + last.events, last.cut_ms, last.disturbed_ms)
-
-
 def _of_stream(event: RawEvent, stream: str) -> RawEvent:
     event.stream = stream
     return event
+
+
+def _with_the_last(chunk: Chunk, last: Chunk) -> Chunk:
+    """One chunk of both: who reads it sees that the chain has ended, and gives nothing of it away."""
+    return Chunk(chunk.events + last.events, last.cut_ms, last.disturbed_ms)
 
 
 def _exact_millisecond(aws: Aws, scope: Scope, stream: str, at_ms: int, tally: Tally) -> list[RawEvent]:

@@ -7,16 +7,18 @@ they were fetched: after kill -9 the store holds whole cells only, and the next 
 
 from __future__ import annotations
 
+import threading
 import time
-from array import array
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from itertools import accumulate, chain, repeat
 from typing import TYPE_CHECKING
+
+import numpy as np
 
 from dashboard.fetchers.pull import CellRead
 from dashboard.fetchers.session import RawEvent
 from dashboard.fetchers.slices import CELL_MS, Gap, Scope, SliceState, Window, cell_start
+from dashboard.fetchers.stream_events import StreamEvents
 from dashboard.pack_cache import ScanCache
 from dashboard.store import Database, Slice, fetched, slices
 from dashboard.store import SliceState as StoredState
@@ -26,6 +28,7 @@ from parsers import Batch, Event, Reader, Reading, StreamKey, StreamReading, in_
 if TYPE_CHECKING:
     from parsers import BulkReader
 
+WARM_FROM = 1_000  # events of a stream at once: more of them will come
 READ_AFTER = 5_000  # events of a stream and cell that wait before they are read
 BULK_FROM = 3_000  # as many are read by the fast path, whose start costs a quarter of a second
 FLUSH_EVERY_S = 2.0
@@ -38,7 +41,7 @@ class _Stretch:
     """What was fed of one stream for one cell."""
 
     key: StreamKey
-    waiting: list[RawEvent] = field(default_factory=list)
+    waiting: StreamEvents = field(default_factory=StreamEvents)
     reading: Reading | None = None
     events: int = 0
     first_ms: int | None = None
@@ -55,7 +58,7 @@ class _Stretch:
         """What was read of the waiting events."""
         one = Reading(parts={self.key: (read,)}, reader=reader)
         self.reading = one if self.reading is None else self.reading + one
-        self.waiting = []
+        self.waiting = StreamEvents()
 
 
 @dataclass(slots=True)
@@ -64,6 +67,31 @@ class _Done:
 
     cell: CellRead
     slices: list[Slice]
+
+
+class _Warming:
+    """The fast path, made ready while the first pages still come: its start would hold up what the workers bring."""
+
+    def __init__(self, reader: Reader, sample: bytes) -> None:
+        from parsers import BulkReader
+
+        self._made = BulkReader(reader, cache=ScanCache())
+        self._error: BaseException | None = None
+        self._thread = threading.Thread(target=self._make, args=(sample,), daemon=True)
+        self._thread.start()
+
+    def _make(self, sample: bytes) -> None:
+        try:
+            self._made.warm(sample)
+        except BaseException as error:  # noqa: BLE001 -- it belongs to whoever asks for the reader
+            self._error = error
+
+    def reader(self) -> BulkReader:
+        """Waits for it. Raises what making it raised."""
+        self._thread.join()
+        if self._error is not None:
+            raise self._error
+        return self._made
 
 
 class StoreSink:
@@ -102,7 +130,7 @@ class StoreSink:
         self._done: list[_Done] = []
         self._confirmed: list[CellRead] = []
         self._gaps: list[Gap] = []
-        self._bulk: BulkReader | None = None
+        self._bulk: _Warming | None = None
         self.streams: set[StreamKey] = set()
         self.fewer = 0  # cells that a later reading had fewer events of
 
@@ -120,14 +148,16 @@ class StoreSink:
         known = fetched.cells_of(self.database, self.origin, scope.region, scope.log_group, scope.selection, start_ms, end_ms)
         return [cell for cell in known if cell.packs_digest == self.packs_digest]
 
-    def feed(self, scope: Scope, cell_ms: int, stream: str, events: Sequence[RawEvent]) -> None:
+    def feed(self, scope: Scope, cell_ms: int, stream: str, events: StreamEvents) -> None:
         """Take events of one stream, in order, those around the cell included."""
         fed = self._fed.setdefault((scope, cell_ms), {})
         stretch = fed.get(stream)
         if stretch is None:
             stretch = fed[stream] = _Stretch(self._key(scope, stream))
         stretch.waiting.extend(events)
-        _note_inside(stretch, events, cell_ms)
+        _note_inside(stretch, events.between(cell_ms, cell_ms + CELL_MS))
+        if len(events) >= WARM_FROM and self._bulk is None:
+            self._bulk = _Warming(self.reader, b"\n".join(stretch.waiting.texts))
         if len(stretch.waiting) >= READ_AFTER:
             self._read([stretch])
 
@@ -169,11 +199,10 @@ class StoreSink:
                 stretch.take(read_stream(self.reader, stretch.key, in_order(map(stretch.event, stretch.waiting))), self.reader)
 
     def _read_in_bulk(self, waiting: Sequence[_Stretch]) -> None:
-        from parsers import BulkReader
-
-        self._bulk = self._bulk or BulkReader(self.reader, cache=ScanCache())
-        self._bulk.feed(_batch(waiting))
-        read = self._bulk.take()
+        self._bulk = self._bulk or _Warming(self.reader, b"")
+        bulk = self._bulk.reader()
+        bulk.feed(_batch(waiting))
+        read = bulk.take()
         for stretch in waiting:
             stretch.take(read.streams[stretch.key], self.reader)
 
@@ -288,29 +317,29 @@ def _in_state(done: _Done, state: StoredState) -> _Done:
 
 def _batch(waiting: Sequence[_Stretch]) -> Batch:
     """A batch of some streams' events, column by column: no `Event` is made but of what the rules look at. They come in order."""
-    raw = [event for stretch in waiting for event in stretch.waiting]
-    texts = [event.message.encode("utf-8", "replace") for event in raw]
-    ends = array("q", accumulate((len(text) + 1 for text in texts), initial=-1))
-    numbers = (repeat(number, len(stretch.waiting)) for number, stretch in enumerate(waiting))
+    raw = StreamEvents()
+    for stretch in waiting:
+        raw.extend(stretch.waiting)
+    lengths = np.fromiter(map(len, raw.texts), dtype=np.int64, count=len(raw))
     return Batch(
-        data=b"\n".join((*texts, b"")),
-        ends=ends[1:],
-        timestamps_ms=array("q", [event.timestamp for event in raw]),
-        streams=array("q", chain.from_iterable(numbers)),
+        data=b"\n".join((*raw.texts, b"")),
+        ends=np.cumsum(lengths + 1) - 1,
+        timestamps_ms=np.frombuffer(raw.times_ms, dtype=np.int64),
+        streams=np.repeat(np.arange(len(waiting)), [len(stretch.waiting) for stretch in waiting]),
         keys=tuple(stretch.key for stretch in waiting),
-        event_ids=[event.event_id for event in raw],
-        ingestion_ms=array("q", [-1 if event.ingestion is None else event.ingestion for event in raw]),
+        event_ids=raw.ids,
+        ingestion_ms=np.frombuffer(raw.ingestions_ms, dtype=np.int64),
     )
 
 
-def _note_inside(stretch: _Stretch, events: Sequence[RawEvent], cell_ms: int) -> None:
-    inside = [event for event in events if cell_ms <= event.timestamp < cell_ms + CELL_MS]
+def _note_inside(stretch: _Stretch, inside: StreamEvents) -> None:
+    """What a slice says of its events. `inside`: those of the cell itself."""
     if not inside:
         return
     stretch.events += len(inside)
-    stretch.first_ms = inside[0].timestamp if stretch.first_ms is None else stretch.first_ms
-    stretch.last_ms = inside[-1].timestamp
-    ingested = max((event.ingestion for event in inside if event.ingestion is not None), default=None)
+    stretch.first_ms = inside.times_ms[0] if stretch.first_ms is None else stretch.first_ms
+    stretch.last_ms = inside.times_ms[-1]
+    ingested = inside.last_ingestion_ms
     if ingested is not None:
         stretch.last_ingestion_ms = max(ingested, stretch.last_ingestion_ms or 0)
 

@@ -13,7 +13,6 @@ import signal
 import threading
 import time
 import zlib
-from bisect import bisect_left
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -41,12 +40,13 @@ from dashboard.fetchers.slices import (
     split,
     state_at,
 )
+from dashboard.fetchers.stream_events import StreamEvents
 
 MAX_ATTEMPTS = 4  # of one stretch that wins nothing, before it becomes a gap
 MAX_READS_TO_AGREE = 5
 STREAMS_WORTH_A_CHAIN = 64  # more streams than this: FilterLogEvents reads them together
 STREAMS_WORTH_LISTING = 1_000
-PAGES_BEFORE_HELP = 20  # so many pages of FilterLogEvents, then GetLogEvents joins
+PAGES_BEFORE_HELP = 10  # so many pages of FilterLogEvents, then GetLogEvents joins
 MAX_PAUSE_S = 20.0  # before another attempt
 EVENTS_AT_ONCE = 400_000  # of cells that are read stream by stream
 INBOX = 16  # chunks waiting for the main thread: what bounds memory
@@ -75,7 +75,7 @@ class Sink(Protocol):
     def finished(self, scope: Scope, window: Window) -> Iterable[int]:
         """Starts of the cells that need no reading any more."""
 
-    def feed(self, scope: Scope, cell_ms: int, stream: str, events: Sequence[RawEvent]) -> None:
+    def feed(self, scope: Scope, cell_ms: int, stream: str, events: StreamEvents) -> None:
         """The next events of a stream for a cell, in order; up to `CONTEXT_MS` around the cell belongs to its neighbours."""
 
     def discard(self, scope: Scope, cell_ms: int, stream: str | None) -> None:
@@ -364,9 +364,10 @@ class Pull:
     def _take_part(self, part: _Part) -> None:
         """Sort the events of a chunk into the cells of its run, and pass the cells that the chain has left behind."""
         run = part.run
-        if part.chunk.events:
-            for stream, events in _by_stream(part.chunk.events).items():
-                self._feed(run, part, stream, events)
+        events = part.chunk.events
+        if events:
+            for stream, some in ({run.stream: events} if run.stream is not None else _by_stream(events)).items():
+                self._feed(run, part, stream, StreamEvents.of(some))
         while run.start_ms < part.end_ms:
             cell_end = min(run.start_ms + CELL_MS, part.end_ms)
             needed = cell_end if cell_end >= self._end_ms else cell_end + CONTEXT_MS
@@ -375,15 +376,14 @@ class Pull:
             self._pass(run, cell_end, part)
             run.start_ms += CELL_MS
 
-    def _feed(self, run: Run, part: _Part, stream: str, events: list[RawEvent]) -> None:
-        times = [event.timestamp for event in events]
+    def _feed(self, run: Run, part: _Part, stream: str, events: StreamEvents) -> None:
+        times = events.times_ms
         first = max(run.start_ms, cell_start(times[0] - CONTEXT_MS))
         for cell_ms in range(first, min(part.end_ms, times[-1] + CONTEXT_MS + 1), CELL_MS):
             edge = min(cell_ms + CELL_MS, part.end_ms)
-            around = events[bisect_left(times, cell_ms - CONTEXT_MS) : bisect_left(times, edge + CONTEXT_MS)]
+            around = events.between(cell_ms - CONTEXT_MS, edge + CONTEXT_MS)
             if around:
-                inside = events[bisect_left(times, cell_ms) : bisect_left(times, edge)]
-                self._count(self._cell(run, cell_ms, part), stream, inside)
+                self._count(self._cell(run, cell_ms, part), stream, around.between(cell_ms, edge))
                 scope = self._groups[run.group].scope
                 if not self._verifying or (scope, cell_ms) in self._wanted_again:
                     self.sink.feed(scope, cell_ms, stream, around)
@@ -394,10 +394,10 @@ class Pull:
         return cell
 
     @staticmethod
-    def _count(cell: _Cell, stream: str, events: Sequence[RawEvent]) -> None:
+    def _count(cell: _Cell, stream: str, events: StreamEvents) -> None:
         if events:
             counted, digest = cell.by_stream[stream]
-            cell.by_stream[stream] = (counted + len(events), (digest + _digest(events)) & _SIXTY_FOUR_BITS)
+            cell.by_stream[stream] = (counted + len(events), (digest + events.digest()) & _SIXTY_FOUR_BITS)
 
     def _pass(self, run: Run, cell_end: int, part: _Part) -> None:
         cell = self._cell(run, run.start_ms, part)
@@ -500,7 +500,7 @@ class Pull:
             self._fatal = self._fatal or error
             self._discard(run)
             self._board.stop()
-        elif error.not_found and run.lane is Api.GET:
+        elif error.not_found and run.stream is not None:
             # A stream that expired or was deleted since it was listed holds nothing any more.
             self.notices.append(str(error))
             self._discard(run)
@@ -711,15 +711,6 @@ def _by_stream(events: list[RawEvent]) -> dict[str, list[RawEvent]]:
     for event in events:
         grouped[event.stream].append(event)
     return grouped
-
-
-def _digest(events: Iterable[RawEvent]) -> int:
-    """The same for the same events in any order; an event more or less changes it."""
-    crc32 = zlib.crc32
-    return sum(
-        (crc32(event.message.encode("utf-8", "surrogatepass")) + 1) * (event.timestamp * 31 + (event.ingestion or 0))
-        for event in events
-    )
 
 
 def _cell_read(scope: Scope, start_ms: int, end_ms: int, cell: _Cell, overlap_ms: int) -> CellRead:

@@ -57,20 +57,23 @@ class Baked(LogsDouble):
         super().__init__(truth)
         self.page_seconds = min(10_000, 1_048_576 // size) // A_SECOND
         self.of_all = _second(range(0, 1_000, STEP_MS), size, whole=True)
-        self.of_stream = [
-            _second(range(number * STEP_MS, 1_000, STREAMS * STEP_MS), size, whole=False) for number in range(STREAMS)
-        ]
+        self.of_stream, self.of_one = (
+            [_second(range(number * STEP_MS, 1_000, STREAMS * STEP_MS), size, whole=whole) for number in range(STREAMS)]
+            for whole in (False, True)
+        )
         self.answers |= {"FilterLogEvents": self.filter_page, "GetLogEvents": self.get_page}
         self.first_s = self.last_s = 0.0
 
     def filter_page(self, request: Request) -> Any:
-        """The next seconds of all streams."""
+        """The next seconds of all streams, or the next minutes of one."""
         body = request.body
+        names = body.get("logStreamNames")
+        second, length = (self.of_all, self.page_seconds) if not names else (self.of_one[int(names[0][-2:])], self.page_seconds * STREAMS)
         end = (int(body["endTime"]) + 1) // 1_000
         at = int(body.get("nextToken") or int(body["startTime"]) // 1_000)
-        after = min(at + self.page_seconds, end)
+        after = min(at + length, end)
         token = f',"nextToken":"{after}"' if after < end else ""
-        return self._answer(self.of_all, at, after, f'"searchedLogStreams":[]{token}')
+        return self._answer(second, at, after, f'"searchedLogStreams":[]{token}')
 
     def get_page(self, request: Request) -> Any:
         """The next minutes of one stream; at the end, the token that was sent."""

@@ -10,6 +10,7 @@ from dashboard.fetchers.keeping import StoreSink
 from dashboard.fetchers.pull import CellRead
 from dashboard.fetchers.session import RawEvent
 from dashboard.fetchers.slices import CELL_MS, Scope, SliceState, Window
+from dashboard.fetchers.stream_events import StreamEvents
 from dashboard.store import open_database
 from tests.dashboard.fetchers.small_fetch import contents, fetch, reader, telling
 from tests.dashboard.fetchers.small_group import END_MS, GROUP, HOUR_MS, REGION, rows
@@ -54,7 +55,7 @@ def sinks(tmp_path):
 def write(sink, events, state, digest, end_ms=END_MS):
     """The sink is fed so many events of a cell and writes them."""
     fed = [RawEvent(timestamp=CELL + number, message=f"Error: number {number}") for number in range(events)]
-    sink.feed(SCOPE, CELL, "ecs/api/1", fed)
+    sink.feed(SCOPE, CELL, "ecs/api/1", StreamEvents.of(fed))
     sink.commit(
         CellRead(scope=SCOPE, start_ms=CELL, end_ms=end_ms, state=state, events=events, digest=digest, streams=("ecs/api/1",))
     )
