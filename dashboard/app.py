@@ -5,7 +5,8 @@ Streamlit runs this file from the top at every interaction; `triage dashboard` s
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import streamlit as st
@@ -38,6 +39,7 @@ if TYPE_CHECKING:
 
     from dashboard.workspace import Workspace
 
+# A view has TITLE, PATH, ICON, `page(frame)`, and PARTS: the parts of the state that it shows beside service, window and zone.
 _SHOWN: tuple[Any, ...] = (deployments, deployment, migrations, failures, ladder, requests, fields, events, sources)
 _HIDDEN: tuple[Any, ...] = (failure,)
 _LIVE_S, _BUSY_S = 10, 1
@@ -100,7 +102,8 @@ def main(workspace: Workspace, open_workspace: Callable[[], Workspace], refresh:
     pages = _pages(drawn)
     page = st.navigation(list(pages.values()), position="top")
     try:
-        frame = _frame(workspace, open_workspace, refresh, pages, identity)
+        shown = _view_of(page.url_path)
+        frame = _frame(workspace, open_workspace, refresh, pages, identity, shown.PARTS)
         drawn["frame"] = frame
         _keep_address(page.url_path, frame.state)
         if _is_new(frame) and page.url_path != sources.PATH:
@@ -136,8 +139,9 @@ def _frame(
     refresh: Refresh,
     pages: Mapping[str, StreamlitPage],
     identity: str,
+    parts: Iterable[str],
 ) -> Frame:
-    state = read_state({key: st.query_params.get_all(key) for key in st.query_params})
+    state = read_state({key: st.query_params.get_all(key) for key in st.query_params}).only((*parts, "pages"))
     return Frame(
         workspace=workspace,
         identity=identity,
@@ -149,6 +153,11 @@ def _frame(
         refresh=refresh,
         open_workspace=open_workspace,
     )
+
+
+def _view_of(path: str) -> ModuleType:
+    """The page that an address names; the landing page's own is empty."""
+    return next((view for view in (*_SHOWN, *_HIDDEN) if path == view.PATH), deployments)
 
 
 def _keep_address(path: str, state: ViewState) -> None:
@@ -181,7 +190,7 @@ def _live(frame: Frame) -> None:
     """Every ten seconds (each second while logs are read): says how fresh the page is, and redraws it when there is news."""
     progress = frame.refresh.progress if frame.refresh else Progress()
     with st.container(horizontal=True, vertical_alignment="center", gap="small", width="content"):
-        blocks.plain(f"Logs complete to {frame.moment(frame.freshness())}")
+        _complete_to(frame)
         if progress.running:
             _progress(frame)
         elif progress.error:
@@ -196,6 +205,17 @@ def _live(frame: Frame) -> None:
             st.rerun()
     if not offered and (news or _just_ended(progress)):
         st.rerun()
+
+
+def _complete_to(frame: Frame) -> None:
+    """Up to when, how long ago that is, and whose logs end long before."""
+    end = frame.freshness()
+    age = "" if end is None else f" ({words.ago(time.time() * 1000 - end)})"
+    stalest = frame.stalest()
+    with st.container(gap="xxsmall", width="content"):
+        blocks.plain(f"Logs complete to {frame.moment(end)}{age}")
+        if stalest is not None:
+            blocks.plain(f"{stalest[0]} only to {frame.moment(stalest[1])}")
 
 
 def _just_ended(progress: Progress) -> bool:

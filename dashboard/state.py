@@ -82,7 +82,11 @@ class ViewState:
 
     def only_frame(self) -> ViewState:
         """What survives a change of page: service, window and time zone."""
-        return ViewState(service=self.service, start_ms=self.start_ms, end_ms=self.end_ms, zone=self.zone)
+        return self.only(())
+
+    def only(self, parts: Iterable[str]) -> ViewState:
+        """This state without what a page has no use for: no filter works unseen, whatever an old address holds."""
+        return ViewState(**{name: getattr(self, name) for name in ("service", "start_ms", "end_ms", "zone", *parts)})
 
 
 def read_state(parameters: Parameters) -> ViewState:

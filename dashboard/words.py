@@ -7,6 +7,7 @@ safe for colour-blind eyes (red-vermillion, orange, yellow, blue, grey; no green
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -15,6 +16,8 @@ from enum import StrEnum
 from typing import Literal
 
 from parsers import Confidence, Layer, Outcome, Severity, VerdictValue
+
+_MARKDOWN = re.compile(r"([\\`*_{}\[\]()#+!|<>$~:&@])")
 
 Hue = Literal["red", "orange", "yellow", "blue", "gray"]
 
@@ -180,6 +183,11 @@ def gap(duration_ms: int | None) -> str:
     return " ".join(parts[:2])
 
 
+def ago(duration_ms: float) -> str:
+    """`40 s ago`, `9 h ago`, `370 d ago`: one unit is enough; what lies ahead (a clock that is off) is `now`."""
+    return "now" if duration_ms < 1000 else f"{' '.join(gap(int(duration_ms)).split()[:2])} ago"
+
+
 def share(part: int, whole: int, low: float | None = None, high: float | None = None) -> str:
     """`31 of 212 · 15 % (10–20)`: never a rate without its count; without requests only the count."""
     if whole <= 0:
@@ -221,6 +229,11 @@ def short_id(identifier: str | None, length: int = 12) -> str:
 def visible(text: str) -> str:
     """Log text fit for a screen: control and direction-changing characters are shown, never obeyed."""
     return "".join(character if character in "\n\t" or not _hidden(character) else _escape(character) for character in text)
+
+
+def unmarked(text: str) -> str:
+    """A text for where Streamlit reads Markdown (labels of links): a service called `my_old_api` keeps its underscores."""
+    return _MARKDOWN.sub(r"\\\1", visible(text))
 
 
 def _hidden(character: str) -> bool:

@@ -271,6 +271,10 @@ class Workspace:
         """Up to when the logs are complete, epoch ms."""
         return self._cached(("freshness",), lambda: rollups.complete_to(self.database))
 
+    def freshness_by_service(self) -> dict[str, int]:
+        """The same for each service: one may be read from files of last year, another from AWS a minute ago."""
+        return self._cached(("freshness_by_service",), lambda: rollups.complete_to_by_service(self.database))
+
     def aws_account(self) -> AwsAccount | None:
         """What the last fetch from AWS took, whoever fetched: this page's Refresh or a terminal. None: there was none."""
         kept = self._cached(("aws_account",), lambda: fetched.account(self.database))

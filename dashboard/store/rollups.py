@@ -767,6 +767,16 @@ def complete_to(db: Database, names: str = "%") -> int | None:
     return rows[0][0] if rows else None
 
 
+def complete_to_by_service(db: Database) -> dict[str, int]:
+    """Up to when the logs of each service are complete: those of its newest origin."""
+    return dict(
+        db.ask(
+            "SELECT deployments.service, max(origins.complete_to_ms) FROM deployments JOIN origins ON origins.id = deployments.origin "
+            "WHERE origins.complete_to_ms IS NOT NULL GROUP BY 1 ORDER BY 1"
+        )
+    )
+
+
 def runs_of_origin(db: Database, origin: int) -> list[MigrationRun]:
     """Every migration run of an origin's streams, oldest first."""
     rows = db.ask(

@@ -41,6 +41,7 @@ _ASKS = {
     ReasonCode.MIGRATION_UNPROVEN,
     ReasonCode.CONTRADICTION,
 }
+_LONGEST_NAME = 110  # characters of a row's name in the box that opens it
 PAGE_ROWS = 50  # more would pass 60 kB a rerun
 _CHART = {"displayModeBar": False, "responsive": True, "scrollZoom": False, "doubleClick": False}
 
@@ -72,9 +73,20 @@ def chart(figure: go.Figure, *, key: str, alt: str) -> None:
 
 
 def table(
-    frame: Frame, rows: pd.DataFrame, *, key: str, alt: str, opens: bool = False, config: dict[str, Any] | None = None
+    frame: Frame,
+    rows: pd.DataFrame,
+    *,
+    key: str,
+    alt: str,
+    opens: Sequence[str] = (),
+    config: dict[str, Any] | None = None,
+    about: str = "",
 ) -> int | None:
-    """A table, fifty rows a page; with `opens` its rows can be chosen, and the chosen row's number is the answer."""
+    """A table, fifty rows a page. With `opens`, the columns that name a row, a row can be chosen; the answer is its number.
+
+    A row is chosen by its name in the box above (keyboard, phone, screen reader) or by its tick box. A row whose first name
+    is empty can't be opened. `about`: what else the table is of; with another one nothing is chosen any more.
+    """
     place = st.container()
     first = _page(len(rows), key) * PAGE_ROWS
     shown = tables.painted(rows.iloc[first : first + PAGE_ROWS], dark=frame.dark)
@@ -82,14 +94,43 @@ def table(
         "hide_index": True,
         "alt": alt,
         "column_config": config or {},
-        "key": f"{key}-{frame.version}-{first}",
+        "key": f"{key}-{about}-{frame.version}-{first}",
     }
     if not opens:
         place.dataframe(shown, **options)
         return None
-    event = place.dataframe(shown, on_select="rerun", selection_mode="single-row", **options)
-    chosen: list[int] = list(event["selection"]["rows"])
-    return first + chosen[0] if chosen and first + chosen[0] < len(rows) else None
+    with place:
+        named = _named_row(rows.iloc[first : first + PAGE_ROWS], opens, key=f"open-{options['key']}")
+        event = st.dataframe(shown, on_select="rerun", selection_mode="single-row", **options)
+    ticked: list[int] = list(event["selection"]["rows"])
+    chosen = ticked[0] if ticked else named
+    return first + chosen if chosen is not None and first + chosen < len(rows) else None
+
+
+def _named_row(rows: pd.DataFrame, names: Sequence[str], *, key: str) -> int | None:
+    """The row that was chosen by its name. Options of a select box are plain text, whatever a log wrote into them."""
+    labels = row_labels(rows, names)
+    return st.selectbox(
+        "Open a row",
+        list(labels),
+        index=None,
+        format_func=lambda number: labels.get(number, ""),
+        key=key,
+        placeholder="Open a row: choose it here, or tick its box",
+        label_visibility="collapsed",
+        width=520,
+    )
+
+
+def row_labels(rows: pd.DataFrame, names: Sequence[str]) -> dict[int, str]:
+    """Number of a row -> `3. ✖ error · POST /… · 2025-…`; numbered, so that no two are alike."""
+    columns = [name for name in names if name in rows.columns]
+    cells = [tuple(map(str, row)) for row in rows[columns].itertuples(index=False)] if columns else []
+    return {
+        number: f"{number + 1}. " + " · ".join(cell for cell in row if cell)[:_LONGEST_NAME]
+        for number, row in enumerate(cells)
+        if row[0]
+    }
 
 
 def _page(rows: int, key: str) -> int:

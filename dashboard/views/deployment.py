@@ -8,7 +8,7 @@ import streamlit as st
 
 from dashboard import sharing, tables, words
 from dashboard.state import deployment_key
-from dashboard.views import blocks, console, remedy
+from dashboard.views import blocks, console, deployments, remedy
 from dashboard.views.frame import Frame
 from parsers import DeploymentTask, MigrationRun, Reason
 
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from dashboard.state import ViewState
 
 TITLE, PATH, ICON = "Deployment", "deployment", ":material/deployed_code:"
+PARTS = ("deployment",)
 
 _STEP_ICONS = {
     "registered": "description",
@@ -48,10 +49,10 @@ def page(frame: Frame) -> None:
 
 
 def chosen(frame: Frame) -> DeploymentRow | None:
-    """The deployment that the URL names; the newest in view when it names none."""
+    """The deployment that the URL names; when it names none the one that the landing page is about."""
     if frame.state.deployment is None:
         rows = frame.deployments()
-        return rows[0] if rows else None
+        return deployments.by_urgency(rows)[0][0] if rows else None
     return next((row for row in frame.every_deployment() if frame.state.deployment in names_of(row)), None)
 
 
@@ -179,9 +180,10 @@ def _changes(frame: Frame, row: DeploymentRow, state: ViewState) -> None:
     picked = blocks.table(
         frame,
         rows,
-        key=f"changes-{row.deployment.deployment_id}",
+        key="changes",
+        about=row.deployment.deployment_id,
         alt="Kinds of failure, new, worse, gone and same",
-        opens=True,
+        opens=("change", "severity", "what"),
         config=blocks.what_column() | blocks.times_columns(),
     )
     if picked is not None:

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from dashboard.rows import DeploymentRow
 
 TITLE, PATH, ICON = "Deployments", "deployments", ":material/rocket_launch:"
+PARTS = ("chart",)
 
 
 def page(frame: Frame) -> None:
@@ -103,7 +104,7 @@ def _table(frame: Frame, rows: list[DeploymentRow], urgent: list[DeploymentRow])
         frame_of_rows,
         key="deployments",
         alt="Deployments, newest first, with verdict, migrations and requests",
-        opens=True,
+        opens=("verdict", "service", "revision", "commit", "started"),
     )
     if chosen is not None:
         frame.go("deployment", frame.state.only_frame().with_(deployment=deployment_key(rows[chosen].deployment.deployment_id)))

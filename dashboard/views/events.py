@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import streamlit as st
@@ -13,9 +14,21 @@ from dashboard.views.frame import Frame
 from parsers import Finding, StreamKey, errors
 
 if TYPE_CHECKING:
-    from dashboard.rows import ContextLine
+    from dashboard.rows import ContextLine, Filters
 
 TITLE, PATH, ICON = "Events", "events", ":material/list_alt:"
+PARTS = (
+    "revision",
+    "category",
+    "layer",
+    "severity",
+    "status",
+    "route",
+    "fingerprint",
+    "finding",
+    "excluded",
+    "lines",
+)
 
 
 def page(frame: Frame) -> None:
@@ -34,8 +47,7 @@ def _listing(frame: Frame) -> None:
     st.markdown("### Events that matter")
     state = failures.filters(frame)
     _excluded(frame, state)
-    found = frame.findings(failures.wanted(frame, state), tables.MOST_ROWS)
-    found = [one for one in found if _shown(one, state)]
+    found = [one for one in frame.findings(_wanted(frame, state), _asked(state)) if _shown(one, state)][: tables.MOST_ROWS]
     if not found:
         blocks.empty("No event matches. Take a filter away, or widen the window under View.")
         return
@@ -45,7 +57,7 @@ def _listing(frame: Frame) -> None:
         listing,
         key="events",
         alt="Events that matter, newest first, with deployments between them",
-        opens=True,
+        opens=("severity", "time", "what"),
         config=blocks.what_column(),
     )
     blocks.download(listing, "events")
@@ -70,6 +82,21 @@ def marks(frame: Frame) -> list[tuple[int, str]]:
     ]
 
 
+def _wanted(frame: Frame, state: ViewState) -> Filters:
+    """Every filter of the state, the endpoint by its words where its digest is known here."""
+    wanted = replace(failures.wanted(frame, state), fingerprint=state.fingerprint)
+    if state.route is None:
+        return wanted
+    every = ((group.method or "", group.route or "") for group in frame.failures(wanted))
+    endpoint = frame.endpoint(sorted(set(every)))
+    return wanted if endpoint is None else replace(wanted, method=endpoint[0] or None, route=endpoint[1] or None)
+
+
+def _asked(state: ViewState) -> int:
+    """How many of the newest to ask for: what is left out must not leave the page empty."""
+    return tables.MOST_ROWS * (5 if state.excluded else 1)
+
+
 def _shown(one: Finding, state: ViewState) -> bool:
     same_route = state.route is None or state.route == route_id(one.method, one.route)
     return one.fingerprint not in state.excluded and same_route
@@ -83,6 +110,8 @@ def _excluded(frame: Frame, state: ViewState) -> None:
             frame.link("events", state.with_(excluded=rest), f"without {fingerprint}", icon=":material/close:")
         if state.route:
             frame.link("events", state.with_(route=None), "one endpoint only", icon=":material/close:")
+        if state.status is not None:
+            frame.link("events", state.with_(status=None), f"status {state.status} only", icon=":material/close:")
         if state.fingerprint:
             frame.link("events", state.with_(fingerprint=None), f"only {state.fingerprint}", icon=":material/close:")
 

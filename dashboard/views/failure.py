@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from dashboard.state import ViewState
 
 TITLE, PATH, ICON = "Failure", "failure", ":material/bug_report:"
+PARTS = ("fingerprint", "finding")
 
 
 def page(frame: Frame) -> None:
@@ -95,7 +96,8 @@ def _where(frame: Frame, group: FailureGroup) -> None:
     blocks.table(
         frame,
         rows,
-        key=f"where-{group.fingerprint}",
+        key="where",
+        about=group.fingerprint,
         alt="How often this failure came, by deployment",
         config={"times": st.column_config.ProgressColumn("times", format="%d", min_value=0, max_value=max(1, top))},
     )

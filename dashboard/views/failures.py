@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from dashboard.rows import FailureGroup, Filters
 
 TITLE, PATH, ICON = "Failures", "failures", ":material/error:"
+PARTS = ("revision", "category", "layer", "severity")
 
 
 def page(frame: Frame) -> None:
@@ -37,7 +38,7 @@ def page(frame: Frame) -> None:
         listing,
         key="failures",
         alt="Kinds of failure, the most severe first",
-        opens=True,
+        opens=("severity", "what", "in"),
         config=blocks.what_column() | blocks.times_columns(),
     )
     blocks.download(listing, "failures")

@@ -10,6 +10,7 @@ from dashboard.views.frame import Frame
 from parsers import Layer
 
 TITLE, PATH, ICON = "Fields", "fields", ":material/data_object:"
+PARTS = ("layer",)
 
 
 def page(frame: Frame) -> None:

@@ -37,6 +37,7 @@ if TYPE_CHECKING:
 
 
 Made = TypeVar("Made")
+_STALE_MS = 10 * 60_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -146,7 +147,17 @@ class Frame:
         return self._ask("aws_account")  # type: ignore[no-any-return]
 
     def freshness(self) -> int | None:
-        return self._ask("freshness")  # type: ignore[no-any-return]
+        """Up to when the logs are complete: those of the service in view, else the newest."""
+        mine: int | None = self._ask("freshness_by_service").get(self.state.service)
+        return self._ask("freshness") if mine is None else mine
+
+    def stalest(self) -> tuple[str, int] | None:
+        """The service in view whose logs end first, and where, if that is well before the newest."""
+        ends: dict[str, int] = self._ask("freshness_by_service")
+        if self.state.service is not None or len(ends) < 2:
+            return None
+        service = min(ends, key=lambda name: (ends[name], name))
+        return (service, ends[service]) if ends[service] < (self.freshness() or 0) - _STALE_MS else None
 
     def names(self, seen_in: Iterable[str] = ()) -> dict[str, str]:
         """Deployment id -> its label, oldest first: the order of every sparkline and of every chart's columns.
@@ -179,7 +190,7 @@ class Frame:
     def link(self, page: str, state: ViewState, label: str, *, icon: str | None = None) -> None:
         """A link to another page that keeps service, window and zone."""
         if page in self.pages:
-            st.page_link(self.pages[page], label=label, icon=icon, query_params=state.parameters())
+            st.page_link(self.pages[page], label=words.unmarked(label), icon=icon, query_params=state.parameters())
 
     def go(self, page: str, state: ViewState) -> None:
         st.switch_page(self.pages[page], query_params=state.parameters())

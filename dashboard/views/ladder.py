@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from dashboard.rows import LadderCell
 
 TITLE, PATH, ICON = "Layer ladder", "ladder", ":material/stairs:"
+PARTS = ("route",)
 
 
 def page(frame: Frame) -> None:
@@ -46,7 +47,11 @@ def _overview(frame: Frame, cells: list[LadderCell], routes: list[tuple[str, str
     st.caption("A cell names the layer that refused most; refused of answered. Choose an endpoint for all its rungs.")
     endpoints = _endpoints(cells, routes)
     picked = blocks.table(
-        frame, tables.endpoints(cells, endpoints), key="ladder", alt="Endpoints with refused requests by layer", opens=True
+        frame,
+        tables.endpoints(cells, endpoints),
+        key="ladder",
+        alt="Endpoints with refused requests by layer",
+        opens=("endpoint",),
     )
     if picked is not None:
         frame.go("ladder", frame.state.with_(route=route_id(*endpoints[picked])))

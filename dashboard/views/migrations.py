@@ -10,6 +10,7 @@ from dashboard.views.frame import Frame
 from parsers import Confidence, MigrationRun, Outcome
 
 TITLE, PATH, ICON = "Migrations", "migrations", ":material/database:"
+PARTS = ("run",)
 
 
 def page(frame: Frame) -> None:
@@ -29,7 +30,14 @@ def page(frame: Frame) -> None:
         return
     names = frame.names()
     listing = tables.migration_runs([(names[row.deployment.deployment_id], run) for row in rows for run in row.runs], frame.zone)
-    picked = blocks.table(frame, listing, key="runs", alt="Migration runs, newest deployment first", opens=True)
+    picked = blocks.table(
+        frame,
+        listing,
+        key="runs",
+        about=frame.state.run or "",
+        alt="Migration runs, newest deployment first",
+        opens=("outcome", "deployment", "tool", "code", "started"),
+    )
     blocks.download(listing, "migration-runs")
     _selected(frame, runs, picked)
 

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from dashboard.rows import RouteRow
 
 TITLE, PATH, ICON = "Requests", "requests", ":material/swap_vert:"
+PARTS = ("route",)
 
 
 def page(frame: Frame) -> None:
@@ -39,7 +40,7 @@ def page(frame: Frame) -> None:
         listing,
         key="routes",
         alt="Requests by endpoint, the most failures first",
-        opens=True,
+        opens=("endpoint", "failed (95 % interval)"),
         config={
             "failed % by deployment": blocks.sparkline(
                 "failed % by deployment", "Share of 4xx and 5xx, oldest deployment first", top=100

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from dashboard.rows import AwsAccount, SourceRow
 
 TITLE, PATH, ICON = "Sources", "sources", ":material/inventory_2:"
+PARTS: tuple[str, ...] = ()
 LOST = {action.name: f"{action.purpose}; without it {action.without}" for action in ACTIONS}
 
 

@@ -480,6 +480,9 @@ class FakeWorkspace:
     def freshness(self) -> int | None:
         return None if self.empty else COMPLETE_TO
 
+    def freshness_by_service(self) -> dict[str, int]:
+        return {} if self.empty else {"mentalspace-backend": COMPLETE_TO}
+
     def deployments(self, service: str | None = None) -> list[DeploymentRow]:
         if self.empty or service not in (None, "mentalspace-backend"):
             return []

@@ -1,12 +1,16 @@
 """Each page over a fake workspace: the facts in words, the empty states, and log text that stays text."""
 
 from dataclasses import replace
+from datetime import UTC
 
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from dashboard.views import console
-from tests.dashboard.fake_workspace import HOSTILE, ID, TASK_50, FakeWorkspace
+from dashboard.state import ViewState, route_id
+from dashboard.views import console, deployment
+from dashboard.views.frame import Frame
+from parsers import VerdictValue
+from tests.dashboard.fake_workspace import HOSTILE, ID, TASK_50, FakeWorkspace, finding
 
 VIEWS = ["deployments", "deployment", "migrations", "failures", "failure", "ladder", "requests", "fields", "events", "sources"]
 STATE = {"failure": {"fp": "v1:50dddddddddd"}, "deployment": {"dep": ID[50]}}
@@ -107,6 +111,32 @@ def test_an_excluded_kind_is_left_out():
     without = drawn("events", **{"not": "v1:50dddddddddd"}).dataframe[0].value
 
     assert len(without[without["severity"] != ""]) == len(with_it[with_it["severity"] != ""]) - 2
+
+
+def test_only_this_kind_leaves_no_other():
+    """`fp` in the URL of the events is a filter; so is `route`, and each stands there with a way out."""
+    kind = drawn("events", fp="v1:50dddddddddd").dataframe[0].value
+    endpoint = drawn("events", route=route_id("GET", "/nowhere"))
+
+    assert set(kind["what"][kind["severity"] != ""]) == {finding(50).title}
+    assert "No event matches" in words_of(endpoint)
+
+
+def test_without_a_name_the_deployment_is_the_most_urgent_one():
+    """The page of one deployment opens what the landing page is about, not what another service deployed last."""
+    rows = FakeWorkspace().deployments()
+    quiet = replace(rows[0].verdict, verdict=VerdictValue.INCONCLUSIVE)
+    newer = replace(rows[0], verdict=quiet, deployment=replace(rows[0].deployment, service="web", deployment_id="w-1"))
+    frame = Frame(
+        workspace=FakeWorkspace(rows=lambda _: [newer, *rows]),
+        state=ViewState(),
+        zone=UTC,
+        dark=False,
+        version=1,
+        identity="urgent",
+    )
+
+    assert deployment.chosen(frame) == rows[0]
 
 
 def test_the_filter_words_come_from_the_url():

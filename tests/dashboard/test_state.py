@@ -1,11 +1,12 @@
 """The state of a view survives its URL, and nothing from a log can get into one."""
 
-from dataclasses import fields
+from dataclasses import fields, replace
 from urllib.parse import parse_qs, urlencode
 
 from hypothesis import given
 from hypothesis import strategies as st
 
+from dashboard import app
 from dashboard.state import CHARTS, LINES, ViewState, read_state, read_time, route_id
 from parsers import Category, Layer, Severity
 
@@ -79,6 +80,15 @@ def test_any_query_string_is_read_without_an_error(parameters):
 def test_every_part_of_a_state_is_drawn_from():
     """A part that is new and not in the property above would be lost unseen."""
     assert {field.name for field in fields(ViewState)} == set(GIVEN)
+
+
+@given(STATES, st.sampled_from((*app._SHOWN, *app._HIDDEN)))
+def test_a_page_keeps_the_parts_it_shows_and_no_other(state, view):
+    """An address with another page's words filters nothing unseen; what the page shows survives the address."""
+    kept = read_state(parse_qs(urlencode(state.only(view.PARTS).parameters(), doseq=True)))
+    left_out = {field.name for field in fields(ViewState)} - {"service", "start_ms", "end_ms", "zone", *view.PARTS}
+
+    assert kept == replace(state, **{name: getattr(ViewState(), name) for name in left_out})
 
 
 def test_a_hostile_value_is_dropped():

@@ -95,3 +95,16 @@ def test_a_duration_is_said_in_its_two_largest_units(duration_ms, said):
 def test_control_characters_are_shown():
     """ESC, NUL, bidi overrides and line separators are written out; line ends and umlauts stay."""
     assert words.visible("\x1b[31mrot\x00 \u202e \u2028 ä\n🚀") == "\\x1b[31mrot\\x00 \\u202e \\u2028 ä\n🚀"
+
+
+def test_an_age_has_one_unit():
+    """`9 h ago` says enough; a clock that runs ahead is no age."""
+    ages = (5_000, 90_000, 9 * 3_600_000 + 1, 400 * 86_400_000, -3)
+
+    assert [words.ago(age) for age in ages] == ["5 s ago", "1 min ago", "9 h ago", "400 d ago", "now"]
+
+
+def test_a_label_is_no_markdown():
+    """A service's name in the label of a link keeps its signs, and becomes neither a link nor an icon nor a colour."""
+    assert words.unmarked("my_old_api 7") == r"my\_old\_api 7"
+    assert words.unmarked("[x](//e) :red[y] <b>") == r"\[x\]\(//e\) \:red\[y\] \<b\>"

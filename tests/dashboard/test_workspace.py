@@ -5,7 +5,8 @@ import json
 import re
 import shutil
 from collections import Counter
-from dataclasses import fields
+from dataclasses import fields, replace
+from datetime import UTC
 
 import pytest
 
@@ -13,7 +14,9 @@ from dashboard.judgement import judge_paths
 from dashboard.rows import Filters, Window
 from dashboard.settings import Settings, redaction_key
 from dashboard.shipped import shipped
+from dashboard.state import ViewState
 from dashboard.store import rollups, slices
+from dashboard.views.frame import Frame
 from dashboard.workspace import Workspace
 from parsers import Category, InputError, Layer, Redactor, Severity, VerdictValue, remedy_for
 
@@ -257,8 +260,22 @@ def test_health_is_not_told_before_what_it_needs(tmp_path):
     assert kinds.index("created") < kinds.index("started") < kinds.index("healthy") < kinds.index("first_failure")
 
 
+def test_each_service_has_its_own_freshness(tmp_path):
+    """Logs of last year beside newer ones: what is complete for one service is not for the other."""
+    sources = tuple(str(SCENES / name) for name in ("founding-story", "without-migrations"))
+    with Workspace.open(Settings(store=tmp_path / "store.db", sources=sources)) as workspace:
+        workspace.collect()
+        ends = workspace.freshness_by_service()
+        frame = Frame(workspace=workspace, state=ViewState(), zone=UTC, dark=False, version=1, identity=str(tmp_path))
+        told = replace(frame, state=ViewState(service="sessions")).freshness()
+
+        assert list(ends) == ["mentalspace-backend", "sessions"]
+        assert ends["sessions"] == max(ends.values()) == workspace.freshness() == told
+        assert frame.stalest() == ("mentalspace-backend", ends["mentalspace-backend"])
+
+
 def test_a_start_or_a_stop_is_no_failure(story, tmp_path):
-    """"Ready" and "told to stop" are events: neither a kind of failure, nor gone or new against the deployment before."""
+    """ "Ready" and "told to stop" are events: neither a kind of failure, nor gone or new against the deployment before."""
     settings = Settings(store=tmp_path / "store.db", sources=(str(SCENES / "cut-before-the-migration"),))
     with Workspace.open(settings) as workspace:
         workspace.collect()
@@ -476,7 +493,13 @@ def test_a_run_knows_the_rule_that_its_remedy_card_is_found_by(tmp_path):
     stream = "ecs/app/0f3c9a51d7e24b6892aa4d1c5be07f31"
     texts = ("Running database migrations...", "Migration table is already locked", "Migration command exited with code 1")
     events = [
-        {"logGroup": "/ecs/app", "logStreamName": stream, "timestamp": 1_763_521_000_000 + 100 * n, "message": text, "eventId": str(n)}
+        {
+            "logGroup": "/ecs/app",
+            "logStreamName": stream,
+            "timestamp": 1_763_521_000_000 + 100 * n,
+            "message": text,
+            "eventId": str(n),
+        }
         for n, text in enumerate(texts)
     ]
     (tmp_path / "app.jsonl").write_text("\n".join(map(json.dumps, events)), "utf-8")
