@@ -18,6 +18,8 @@ from typing import Any
 
 import msgspec
 
+from parsers.surrogates import whole_escapes
+
 ANSI = re.compile(r"\x1b(?:\[[0-9;?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)|[@-Z\\-_])")
 _OTHER_CONTROLS = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
 _MESSAGE_KEYS = ("message", "msg", "event", "log", "text", "short_message", "body", "@message", "textPayload")
@@ -85,7 +87,7 @@ class Payload:
 
 def decode(text: str) -> Payload:
     """Opens one event. Never raises: what cannot be opened stays text."""
-    plain = strip_prefix(strip_controls(text))
+    plain = whole_escapes(strip_prefix(strip_controls(text)))
     metadata: dict[str, str] = {}
     for _ in range(4):  # wrappers in wrappers: FireLens around Docker around pino
         body = plain.strip()
@@ -100,7 +102,7 @@ def decode(text: str) -> Payload:
         for key in ("ecs_cluster", "ecs_task_arn", "ecs_task_definition"):
             if isinstance(data.get(key), str):
                 metadata[key] = data[key]
-        plain = strip_prefix(strip_controls(inner))
+        plain = whole_escapes(strip_prefix(strip_controls(inner)))
     return _plain(plain, metadata)
 
 
@@ -109,7 +111,7 @@ def structured(text: str) -> tuple[Mapping[str, Any], str | None, str] | None:
 
     None: `decode` has to look at it (no JSON, broken, a wrapper, a logger inside a logger, control characters).
     """
-    body = strip_prefix(text).strip()
+    body = whole_escapes(strip_prefix(text).strip())
     if not body.startswith("{") or not body.endswith("}"):
         return None
     data, rest = _json_object(body)

@@ -11,6 +11,8 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
+from parsers.surrogates import whole, whole_escapes
+
 MAX_TOKENS = 8_000
 MAX_DEPTH = 16
 
@@ -56,7 +58,7 @@ def values(text: str) -> Iterator[Any]:
 def loads(text: str) -> Any:
     """One JSON text, or what the tolerant reader makes of it; None when it holds no value."""
     try:
-        return json.loads(text)
+        return json.loads(whole_escapes(text))
     except (ValueError, RecursionError):
         return next(values(text), None)
 
@@ -153,7 +155,7 @@ class _Reader:
 
 def _unquoted(word: str) -> str:
     inner = word[1:-1]
-    return _ESCAPE.sub(_unescaped, inner) if "\\" in inner else inner
+    return whole(_ESCAPE.sub(_unescaped, inner)) if "\\" in inner else inner
 
 
 def _unescaped(hit: re.Match[str]) -> str:

@@ -31,6 +31,7 @@ from parsers.structures import (
     without_quoted_values,
     without_rows,
 )
+from parsers.surrogates import whole, whole_escapes
 from parsers.vocabulary import WORDS
 from parsers.wording import (
     CODE_NAME,
@@ -220,7 +221,7 @@ class Redactor:
         if hit is None:
             return None
         try:
-            value = json.loads(line[hit.start() :])
+            value = json.loads(whole_escapes(line[hit.start() :]))
         except (ValueError, RecursionError):
             return None
         walked = self._walk(value, "", _Context(level=depth), 0)
@@ -366,7 +367,7 @@ class Redactor:
         """A message inside quotes: what it says is redacted like any text."""
         if "\\" not in content:
             return self._block(content, depth + 1)
-        plain = _UNESCAPE.sub(_unescaped, content)
+        plain = whole(_UNESCAPE.sub(_unescaped, content))
         shown = self._block(plain, depth + 1)
         return content if shown == plain else _escaped(shown, quote)
 

@@ -451,7 +451,7 @@ class _File:
         return Event(
             stream=self._key(stream, group, _first_string(outer, "owner")),
             timestamp_ms=self.previous_ms if stamp is None else stamp,
-            text=_no_surrogates(message) if isinstance(message, str) else json.dumps(data, ensure_ascii=False),
+            text=_no_surrogates(message if isinstance(message, str) else json.dumps(data, ensure_ascii=False)),
             event_id=_first_string(data, "eventId", "id") or None,
             ingestion_ms=_milliseconds(data.get("ingestionTime")),
             file=self.name,
@@ -568,7 +568,7 @@ def _no_surrogates(text: str) -> str:
 
 
 def _first_string(data: Mapping[str, Any], *keys: str) -> str:
-    return next((data[key] for key in keys if isinstance(data.get(key), str)), "")
+    return _no_surrogates(next((data[key] for key in keys if isinstance(data.get(key), str)), ""))
 
 
 def _milliseconds(value: Any) -> int | None:
