@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import tzinfo
 from typing import TYPE_CHECKING
@@ -86,13 +87,13 @@ def failures(groups: Sequence[FailureGroup], names: Mapping[str, str], zone: tzi
             {
                 "severity": words.sign_of(words.SEVERITIES, group.severity).label,
                 "layer": words.layer_word(group.layer) if group.layer or group.status else "",
-                "what": _text(group.title),
+                "what": title_of(group),
+                "fields": _text(words.listed(group.fields)),
                 "times": group.requests,
                 "clients": str(group.clients) if group.clients else "",
                 "by deployment": [group.by_deployment.get(identifier, 0) for identifier in names],
-                "in": deployments_of(group, names),
                 "code": _text(code_of(group)),
-                "fields": _text(words.listed(group.fields)),
+                "in": deployments_of(group, names),
                 "first seen": words.moment(group.first_ms, zone),
                 "last seen": words.moment(group.last_ms, zone),
             }
@@ -133,6 +134,14 @@ def deployments_of(group: FailureGroup | FieldRow, names: Mapping[str, str]) -> 
     return "; ".join(f"{service} {', '.join(revisions)}".strip() for service, revisions in together.items())
 
 
+def title_of(thing: FailureGroup | Finding) -> str:
+    """`POST /notes 400: …`: the number says it, its phrase (`Bad Request`) would push the reason out of the column."""
+    title = _text(thing.title)
+    if thing.status is None:
+        return title
+    return re.sub(rf"(?<= {thing.status}) [A-Z][A-Za-z' -]{{1,40}}(?=:|$)", "", title, count=1)
+
+
 def code_of(thing: FailureGroup | Finding) -> str:
     """`P2011 / 23502`: only what is printed; what only follows from the wording is marked so."""
     printed = [code for code in (thing.code, thing.db_code) if code]
@@ -148,7 +157,8 @@ def comparison(change: Comparison, names: Mapping[str, str]) -> tuple[pd.DataFra
                 "change": {"new": "✚ new", "worse": "▲ worse", "gone": "○ gone", "same": "● same"}[word],
                 "severity": words.sign_of(words.SEVERITIES, group.severity).label,
                 "layer": words.layer_word(group.layer) if group.layer or group.status else "",
-                "what": _text(group.title),
+                "what": title_of(group),
+                "fields": _text(words.listed(group.fields)),
                 "by deployment": [group.by_deployment.get(identifier, 0) for identifier in names],
                 "code": _text(code_of(group)),
             }
@@ -294,7 +304,7 @@ def findings(rows: Sequence[Finding], zone: tzinfo, owners: Mapping[StreamKey, s
                 "time": words.moment(one.timestamp_ms, zone, millis=True),
                 "severity": words.sign_of(words.SEVERITIES, one.severity).label,
                 "layer": words.layer_word(one.layer) if one.layer or one.status else "",
-                "what": _text(one.title),
+                "what": title_of(one),
                 "deployment": (owners or {}).get(one.stream, "?"),
                 "code": _text(code_of(one)),
                 "task": words.short_id(one.stream.task_id or one.stream.log_stream),

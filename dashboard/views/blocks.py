@@ -163,7 +163,7 @@ def download(rows: pd.DataFrame, name: str) -> None:
 
 def what_column() -> dict[str, Any]:
     """Titles get the room they need."""
-    return {"what": st.column_config.TextColumn(width=460)}
+    return {"what": st.column_config.TextColumn(width=430)}
 
 
 def times_columns() -> dict[str, Any]:
@@ -175,7 +175,7 @@ def times_columns() -> dict[str, Any]:
 
 
 def sparkline(label: str, help_text: str, *, top: float | None = None) -> Any:
-    return st.column_config.BarChartColumn(label, help=help_text, y_min=0, y_max=top)
+    return st.column_config.BarChartColumn(label, help=help_text, y_min=0, y_max=top, width=130)
 
 
 def reasons(verdict: Verdict, *, most: int) -> None:

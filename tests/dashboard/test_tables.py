@@ -149,3 +149,13 @@ def test_an_implied_code_is_told_from_a_printed_one():
 
     assert tables.migration_cell(row) == "✖ failed P3005, continued"
     assert tables.migration_cell(replace(row, runs=(implied,))) == "✖ failed 42P07 (implied)"
+
+
+def test_a_column_gives_its_room_to_the_reason():
+    """The phrase of a status says nothing that its number does not; what was refused and why comes first."""
+    one = replace(groups()[0], title="POST /notes 400 Bad Request: zod refused sessionDate", status=400)
+    aborted = replace(one, title="GET /report aborted by the client: 400 Bad Request", status=None)
+
+    assert tables.title_of(one) == "POST /notes 400: zod refused sessionDate"
+    assert tables.title_of(replace(one, title="GET /x 404 Not Found", status=404)) == "GET /x 404"
+    assert tables.title_of(aborted) == aborted.title
