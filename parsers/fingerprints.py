@@ -146,10 +146,9 @@ class Grouping:
     @property
     def fingerprint(self) -> str:
         """`v1:` and 12 hex digits."""
-        material = "\0".join(
-            [self.category, self.system or "", self.code or "", self.route or "", self.words, *sorted(self.extra)]
+        return fingerprint(
+            category=self.category, system=self.system, code=self.code, route=self.route, words=self.words, extra=self.extra
         )
-        return _hashed(material)
 
     def explain(self) -> str:
         """`grouped by migration · prisma · P3005 · "the database schema is not empty"`: only the parts that say something."""
@@ -173,7 +172,7 @@ def fingerprint(
     *, category: str, system: str | None, code: str | None, route: str | None, words: str, extra: Iterable[str] = ()
 ) -> str:
     """`v1:` and 12 hex digits of class + system + code + route template + word skeleton; the order of `extra` does not matter."""
-    return Grouping(category=category, system=system, code=code, route=route, words=words, extra=tuple(extra)).fingerprint
+    return _hashed("\0".join([category, system or "", code or "", route or "", words, *sorted(extra)]))
 
 
 def resolve(old: str, aliases: Mapping[str, str] = ALIASES) -> str:

@@ -107,6 +107,7 @@ _ROLES = frozenset(
 _ELEMENT = re.compile(
     r"(?P<open><(?:[\w-]{1,40}:)?(?P<name>[A-Za-z][\w.-]{0,60})(?: [^<>\n]{0,400})?>)(?P<text>[^<>\n]{1,4000})</"
 )
+_UUID = re.compile(r"[0-9A-Fa-f]{8}-[0-9A-Fa-f]{4}-[0-9A-Fa-f]{4}-[0-9A-Fa-f]{4}-[0-9A-Fa-f]{12}\Z")
 _HTTP_LINE = re.compile(r"\A(?:GET|POST|PUT|PATCH|DELETE|HEAD|OPTIONS|CONNECT|TRACE) \S+(?: HTTP/[\d.]+)?\Z")
 _SQL_LINE = re.compile(
     r"\A\s{0,200}(?:INSERT|SELECT|UPDATE|DELETE|CREATE|ALTER|DROP|WITH|BEGIN|COMMIT|ROLLBACK|TRUNCATE|SET)\b", re.IGNORECASE
@@ -448,6 +449,8 @@ class Redactor:
             return self.token("id", part) if len(part) >= 6 else part
         if len(part) < 4 or (part.isalpha() and part.islower()):
             return part
+        if len(part) == 36 and _UUID.match(part):  # as the masks would, which is most of what a path costs
+            return self.token("uuid", part)
         masked = self._patterns(part.replace("%40", "@"))
         if masked != part.replace("%40", "@"):
             return masked if PLACEHOLDER.fullmatch(masked) else self.token("id", part)

@@ -52,6 +52,7 @@ class _Group:
     status: int | None = None
     taken: bool = False
     rivals: bool = False  # more than one refusal could be its own
+    _decided: tuple[int, Match | None] = (0, None)  # of so many matches the cause
 
     @property
     def keyed(self) -> bool:
@@ -60,8 +61,10 @@ class _Group:
     @property
     def cause(self) -> Match | None:
         """The deciding match: a real cause with the most said; None when every record only repeats the answer."""
-        causes = [m for m in self.matches if not m.framework and m.category is not None]
-        return max(causes, key=_weight) if causes else None
+        if self._decided[0] != len(self.matches):  # asked of many neighbours; matches only ever grow
+            causes = [m for m in self.matches if not m.framework and m.category is not None]
+            self._decided = len(self.matches), max(causes, key=_weight) if causes else None
+        return self._decided[1]
 
 
 def _weight(match: Match) -> tuple[bool, bool, bool, int]:
@@ -490,10 +493,13 @@ class _Extra:
     table: str | None = None
 
 
+_NOTHING_MORE = _Extra()
+
+
 def _said_by_others(group: _Group | None, cause: Match | None) -> _Extra:
     """What the other records of the same request add: the database's code, the fields, the table."""
-    if group is None:
-        return _Extra()
+    if group is None or len(group.matches) < 2:
+        return _NOTHING_MORE
     others = [m for m in group.matches if m is not cause]
     return _Extra(
         code=next(

@@ -142,6 +142,21 @@ def test_paths(path: str, shown_as: str) -> None:
     assert route_template(out) == re.sub(r"<\w+>|\b\d+\b(?!/)", ":id", shown_as)
 
 
+@pytest.mark.parametrize(
+    "part",
+    [
+        "7589a82b-5a70-2cfa-9d1e-0123456789ab",
+        "7589A82B-5A70-2CFA-9D1E-0123456789AB",
+        "12345678-1234-1234-1234-123456789012",
+        "00000000-0000-0000-0000-000000000000",
+        "abcdefab-cdef-abcd-efab-cdefabcdefab",
+    ],
+)
+def test_a_uuid_in_a_path_is_masked_as_in_a_text(part: str) -> None:
+    redactor = Redactor(b"key")
+    assert redactor.path(f"/clients/{part}") == f"/clients/{redactor.text(part)}"
+
+
 def test_request_ids_are_counters_or_tokens() -> None:
     """A counter of the process stays; a UUID may as well be a person's."""
     assert [REDACTOR.request_id(one) for one in (None, "", "req-12", "17")] == [None, "", "req-12", "17"]

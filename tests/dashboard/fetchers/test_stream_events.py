@@ -72,7 +72,9 @@ def test_an_idle_filter_lane_reads_a_stream_that_waits_for_get_log_events():
     share = Run(SCOPE, 0, CELL_MS, 1, stream="ecs/api/1", lane=Api.GET)
     board = Board([], newest_first=True)
     board.give([share])
-    taken = board.take(Api.FILTER, lambda run: True)
+    board.give([Run(SCOPE, 0, CELL_MS, 2)])  # somewhere to stop, should the first not be taken
+    board.take(Api.FILTER, lambda run: False)
+    taken = board.take(Api.FILTER, lambda run: False)
     assert (taken.stream, taken.lane) == ("ecs/api/1", Api.FILTER)
     assert taken.chain_scope.streams == ("ecs/api/1",)
 
