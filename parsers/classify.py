@@ -9,7 +9,7 @@ from typing import Any
 
 from parsers.access import parse_access
 from parsers.extract import EXTRACTORS, Extracted
-from parsers.formats import Payload, field_of, leaves
+from parsers.formats import Payload, field_of, leaves, strip_controls
 from parsers.masks import Redactor, fingerprint, route_template, skeleton
 from parsers.model import Access, Category, Event, Evidence, Fact, Layer, Mark, Match, Severity
 from parsers.records import Record
@@ -93,8 +93,9 @@ def match_text(
     keys = request_keys(fields, text, redactor)
     hits = [(rule, hit) for rule in rules.candidates(seen) if (hit := rule.search(seen)) is not None]
     barrier = max((rule.priority for rule, _ in hits if rule.dependency), default=None)
+    extracted: dict[str, Extracted] = {}  # several rules ask for the same
     matches = [
-        _match(rule, hit, seen, fields, keys, redactor)
+        _match(rule, hit, _extract(rule, seen, fields, extracted), keys, redactor)
         for rule, hit in hits
         if not rule.dependency and (barrier is None or rule.priority > barrier or rule.category is None)
     ]
@@ -102,10 +103,9 @@ def match_text(
 
 
 def _match(
-    rule: Rule, hit: re.Match[str], text: str, fields: Mapping[str, Any] | None, keys: RequestKeys, redactor: Redactor
+    rule: Rule, hit: re.Match[str], extracted: Extracted, keys: RequestKeys, redactor: Redactor
 ) -> Match:
     named = _named(hit)
-    extracted = _extract(rule, text, fields)
     code = named.get("code") or rule.code or extracted.code
     path = named.get("path") or keys.path
     clean_path = redactor.path(path) if path else None
@@ -151,10 +151,19 @@ def _named(hit: re.Match[str]) -> dict[str, str]:
     return named
 
 
-def _extract(rule: Rule, text: str, fields: Mapping[str, Any] | None) -> Extracted:
-    result = Extracted()
+_NOTHING = Extracted()
+
+
+def _extract(rule: Rule, text: str, fields: Mapping[str, Any] | None, known: dict[str, Extracted]) -> Extracted:
+    """What the rule's extractors read, the first of them first. `known`: what was read of this record already."""
+    result = _NOTHING
     for name in rule.extract:
-        one = EXTRACTORS[name](text, fields)
+        one = known.get(name)
+        if one is None:
+            one = known[name] = EXTRACTORS[name](text, fields)
+        if result is _NOTHING:
+            result = one
+            continue
         result = Extracted(
             fields=result.fields or one.fields,
             code=result.code or one.code,
@@ -393,23 +402,24 @@ def _evidence(record: Record, deciding: int, redactor: Redactor) -> Iterator[Evi
 class _Redacted:
     """The first lines of a record, redacted together when one of them is first asked for."""
 
-    __slots__ = ("_lines", "_record", "_redactor", "_seen")
+    __slots__ = ("_lines", "_raw", "_redactor")
 
     def __init__(self, record: Record, seen: int, redactor: Redactor) -> None:
-        self._record: Record | None = record
-        self._seen, self._redactor = seen, redactor
+        # The texts alone: a record with its decoded fields takes several times their memory, and findings live long.
+        self._raw: tuple[str, ...] | None = tuple([event.text for event in record.events[:seen]])
+        self._redactor = redactor
         self._lines: list[str] = []
 
     def line(self, number: int) -> str:
-        if self._record is not None:
-            texts = self._record.raw_texts[: self._seen]
+        if self._raw is not None:
+            texts = [strip_controls(text) for text in self._raw]
             redacted = self._redactor.text("\n".join(texts)).split("\n")
             at = 0
             for text in texts:
                 end = at + text.count("\n") + 1
                 self._lines.append("\n".join(redacted[at:end])[:MAX_EVIDENCE_CHARS])
                 at = end
-            self._record = None
+            self._raw = None
         return self._lines[number]
 
 

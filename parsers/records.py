@@ -11,7 +11,7 @@ import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
-from parsers.formats import Payload, decode, strip_controls
+from parsers.formats import Payload, decode
 from parsers.model import Event
 
 MAX_EVENTS = 400
@@ -67,11 +67,6 @@ class Record:
     @property
     def text(self) -> str:
         return self.texts[0] if len(self.texts) == 1 else "\n".join(self.texts)
-
-    @property
-    def raw_texts(self) -> list[str]:
-        """Each event's own text, ANSI and control characters off: what evidence shows (after redaction)."""
-        return [strip_controls(event.text) for event in self.events]
 
 
 @dataclass(slots=True)

@@ -87,20 +87,23 @@ class Example:
 class LatePattern:
     """A pattern that is compiled when a text may hold it: a look at ten lines needs few of thousands."""
 
-    __slots__ = ("_compiled", "literals", "text")
+    __slots__ = ("_compiled", "literals", "rare", "text")
 
-    def __init__(self, text: str, literals: Sequence[str] = ()) -> None:
-        """`literals`: lower-case strings, at least one of which stands in every text the pattern takes; () when none is known."""
-        self.text, self.literals = text, literals
+    def __init__(self, text: str, literals: Sequence[str] = (), *, rare: bool = False) -> None:
+        """`literals`: lower-case strings, at least one of which stands in every text the pattern takes; () when none is known.
+
+        `rare`: most texts that it is asked of hold none of them, so they are looked for first, every time.
+        """
+        self.text, self.literals, self.rare = text, literals, rare
         self._compiled: re.Pattern[str] | None = None
 
     def search(self, text: str) -> re.Match[str] | None:
-        if self._compiled is None:
+        if self._compiled is None or self.rare:
             if self.literals:
                 lowered = text.lower()
                 if not any(literal in lowered for literal in self.literals):
                     return None
-            self._compiled = re.compile(self.text, re.MULTILINE)
+            self._compiled = self._compiled or re.compile(self.text, re.MULTILINE)
         return self._compiled.search(text)
 
 
@@ -148,7 +151,7 @@ class Rule:
 
     @cached_property
     def unless(self) -> tuple[LatePattern, ...]:
-        return tuple(map(LatePattern, self.unless_texts))
+        return tuple(LatePattern(text, required_literals(text), rare=True) for text in self.unless_texts)
 
     @cached_property
     def requires(self) -> tuple[LatePattern, ...]:

@@ -106,6 +106,26 @@ def distinct(paths: Iterable[str]) -> tuple[str, ...]:
     return tuple(seen)
 
 
+class FirstOf:
+    """Several patterns searched as one alternation: the leftmost hit, at equal places the earlier pattern's.
+
+    Each stands beside words one of which is in every text it takes. Most texts hold none of most, and asking for a word
+    is a hundred times quicker than an alternation that may begin anywhere.
+    """
+
+    def __init__(self, *parts: tuple[tuple[str, ...], str]) -> None:
+        self.parts = tuple((words, re.compile(text)) for words, text in parts)
+
+    def search(self, text: str) -> re.Match[str] | None:
+        found: re.Match[str] | None = None
+        for words, pattern in self.parts:
+            if any(word in text for word in words):
+                hit = pattern.search(text)
+                if hit is not None and (found is None or hit.start() < found.start()):
+                    found = hit
+        return found
+
+
 def every(pattern: re.Pattern[str], text: str) -> list[re.Match[str]]:
     return list(pattern.finditer(text[:MAX_CHARS]))[:200]
 

@@ -60,7 +60,7 @@ _FLYWAY_ERROR_CODE = re.compile(r"^[^\n]{0,80}\bError Code *: (\d{3,5})\b", re.M
 def database_code(text: str) -> Extracted:
     """The database's own code inside a migration tool's failure, where a driver printed one."""
     hit = SQLSTATE.search(text[:MAX_CHARS])
-    return Extracted(db_code=next((group for group in hit.groups() if group), None) if hit else None)
+    return Extracted(db_code=hit[1] if hit else None)
 
 
 @text_extractor

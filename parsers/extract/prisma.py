@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from parsers.extract.base import MAX_CHARS, Extracted, distinct, every, text_extractor
+from parsers.extract.base import MAX_CHARS, Extracted, FirstOf, distinct, every, text_extractor
 
 _ARGUMENT = re.compile(
     r"(?:Argument `?([\w.$]{1,120})`?(?: for [\w.$]{1,120})? is missing|Unknown (?:argument|field|arg) `([\w.$]{1,120})`"
@@ -20,9 +20,11 @@ _META_TARGET = re.compile(
 )
 _QUOTED = re.compile(r"['\"]([\w.]{1,80})['\"]")
 _NAME = re.compile(r"[A-Za-z_$][\w.$ -]{0,100}")
-_ORIGINAL_CODE = re.compile(
-    r"\b(?:originalCode|cause\.code)\"?: ['\"](\w{2,20})['\"]|Raw query failed\. Code: `(\w{2,20})`|SqlState\(E?\"?(\w{5})\"?\)"
-    r"|\bcode: SqlState\(\"?E?(\w{5})"
+_ORIGINAL_CODE = FirstOf(
+    (("originalCode", "cause.code"), r"\b(?:originalCode|cause\.code)\"?: ['\"](\w{2,20})['\"]"),
+    (("Raw query failed",), r"Raw query failed\. Code: `(\w{2,20})`"),
+    (("SqlState(",), r"SqlState\(E?\"?(\w{5})\"?\)"),
+    (("SqlState(",), r"\bcode: SqlState\(\"?E?(\w{5})"),
 )
 _NULL_COLUMN = re.compile(r"null value in column \\?\"([^\"\\\n]{1,120})\\?\"")
 
@@ -37,13 +39,14 @@ def prisma_arguments(text: str) -> Extracted:
 @text_extractor
 def prisma_known(text: str) -> Extracted:
     """Columns of a constraint, the model, the database's own code: of a PrismaClientKnownRequestError in any wrapping."""
-    names = [name.strip() for hit in every(_TARGET, text) for name in _NAME.findall(hit[1] or "")]
-    if not names:  # a logger that keeps the error's `meta` and not its message
+    targets = every(_TARGET, text) if "field" in text else []
+    names = [name.strip() for hit in targets for name in _NAME.findall(hit[1] or "")]
+    if not names and "target" in text:  # a logger that keeps the error's `meta` and not its message
         names = [name for hit in every(_META_TARGET, text) for name in ([hit[1]] if hit[1] else _QUOTED.findall(hit[2]))]
         names = [name for name in names if not name.endswith(("_key", "_idx", "_pkey"))]
     null_column = _NULL_COLUMN.search(text[:MAX_CHARS])
     code = _ORIGINAL_CODE.search(text[:MAX_CHARS])
-    db_code = next((group for group in code.groups() if group), None) if code else None
+    db_code = code[1] if code else None
     return Extracted(
         fields=distinct(names or ([null_column[1]] if null_column else [])),
         table=_prisma_model(text),
@@ -52,7 +55,7 @@ def prisma_known(text: str) -> Extracted:
 
 
 def _prisma_model(text: str) -> str | None:
-    model = _MODEL_NAME.search(text[:MAX_CHARS])
+    model = _MODEL_NAME.search(text[:MAX_CHARS]) if "modelName" in text else None
     if model:
         return model[1]
     invocation = _INVOCATION.search(text[:MAX_CHARS])

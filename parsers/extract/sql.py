@@ -4,20 +4,27 @@ from __future__ import annotations
 
 import re
 
-from parsers.extract.base import MAX_CHARS, Extracted, distinct, text_extractor
+from parsers.extract.base import MAX_CHARS, Extracted, FirstOf, distinct, text_extractor
 
-SQLSTATE = re.compile(
-    r"\bSQL ?[Ss]tate\s{0,4}[:=]?\s{0,2}[\[\"'(]{0,2}E?([0-9][0-9A-Z]{4}|[A-Z][0-9A-Z][0-9]{2}[0-9A-Z])\b"
-    r"|\bSQLSTATE[\[ :=]{1,3}'?([0-9A-Z]{5})\b|\bSqlState\(\"?E?([0-9A-Z]{5})"
-    r"|\b(?:code|pgcode|sqlState|sqlstate|SqlState|originalCode|codigo|errorCode|prismaCode)\"?: ['\"]([0-9][0-9A-Z]{4}"
-    r"|[XFHP][0-9A-Z][0-9]{2}[0-9A-Z])['\"]"
-    r"|\bPostgresException(?: \(0x[0-9A-Fa-f]{8}\))?: ([0-9A-Z]{5}):|\b(?:ERROR|FATAL|PANIC):?\s{1,2}([0-9][0-9A-Z]{4})(?::| \()"
-    r"|\[([0-9][0-9A-Z]{4})\] (?:ERROR|FATAL)"
+_STATE = r"([0-9][0-9A-Z]{4}|[XFHP][0-9A-Z][0-9]{2}[0-9A-Z])"
+SQLSTATE = FirstOf(
+    (("SQL",), r"\bSQL ?[Ss]tate\s{0,4}[:=]?\s{0,2}[\[\"'(]{0,2}E?([0-9][0-9A-Z]{4}|[A-Z][0-9A-Z][0-9]{2}[0-9A-Z])\b"),
+    (("SQLSTATE",), r"\bSQLSTATE[\[ :=]{1,3}'?([0-9A-Z]{5})\b"),
+    (("SqlState(",), r"\bSqlState\(\"?E?([0-9A-Z]{5})"),
+    (("code",), rf"\b(?:pg)?code\"?: ['\"]{_STATE}['\"]"),
+    (
+        ("State", "state", "Code", "codigo"),
+        rf"\b(?:sqlState|sqlstate|SqlState|originalCode|codigo|errorCode|prismaCode)\"?: ['\"]{_STATE}['\"]",
+    ),
+    (("PostgresException",), r"\bPostgresException(?: \(0x[0-9A-Fa-f]{8}\))?: ([0-9A-Z]{5}):"),
+    (("ERROR", "FATAL", "PANIC"), r"\b(?:ERROR|FATAL|PANIC):?\s{1,2}([0-9][0-9A-Z]{4})(?::| \()"),
+    (("] ERROR", "] FATAL"), r"\[([0-9][0-9A-Z]{4})\] (?:ERROR|FATAL)"),
 )
 _KEY_DETAIL = re.compile(r"\bKey \(([^\n]{1,300}?)\)=\(")
 _COLUMN_OBJECT = re.compile(r"\bcolumn\"?: ['\"]([^'\"\n]{1,120})['\"]")
-_TABLE_TEXT = re.compile(
-    r"\b(?:of relation|on table|relation|on relation|from table) \\?\"([^\"\\\n]{1,120})\\?\"|\btable\"?: ['\"]([^'\"\n]{1,120})['\"]"
+_TABLE_TEXT = FirstOf(
+    (("relation ", " table "), r"\b(?:of relation|on table|relation|on relation|from table) \\?\"([^\"\\\n]{1,120})\\?\""),
+    (("table: ", 'table": '), r"\btable\"?: ['\"]([^'\"\n]{1,120})['\"]"),
 )
 
 
@@ -25,7 +32,7 @@ _TABLE_TEXT = re.compile(
 def sqlstate(text: str) -> Extracted:
     """The SQLSTATE where it is printed as such, in any driver's way of printing it."""
     hit = SQLSTATE.search(text[:MAX_CHARS])
-    return Extracted(code=next((group for group in hit.groups() if group), None) if hit else None)
+    return Extracted(code=hit[1] if hit else None)
 
 
 @text_extractor
@@ -36,7 +43,7 @@ def postgres_detail(text: str) -> Extracted:
     column = _COLUMN_OBJECT.search(seen)
     table = _TABLE_TEXT.search(seen)
     columns = [_plain_column(part) for part in key[1].split(",")] if key else [column[1]] if column else []
-    return Extracted(fields=distinct(columns), table=(table[1] or table[2]) if table else None)
+    return Extracted(fields=distinct(columns), table=table[1] if table else None)
 
 
 _FUNCTION = re.compile(r"\w{1,60}\(+([\w\"]{1,120})")

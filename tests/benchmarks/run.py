@@ -27,10 +27,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from dashboard.pack_cache import cached_packs
 from parsers.batch import TARGET_BYTES, Batch
 from parsers.model import StreamKey
-from tests.benchmarks.generate import STREAMS, Log, generate
+from tests.benchmarks.generate import STREAMS, generate
 
 THIS = [sys.executable, "-m", "tests.benchmarks.run"]
 RULE_LOOP_BYTES = 200_000  # the loop over the rules is asked for so much of the file only
@@ -76,22 +78,32 @@ def made(folder: Path, kind: str, mb: float) -> Path:
     """The generated log of that kind and size; its times, streams and true counts beside it."""
     path = folder / f"{kind}-{mb:g}.log"
     log = generate(path, kind=kind, size_bytes=int(mb * (1 << 20)))
-    path.with_suffix(".pickle").write_bytes(pickle.dumps(log))
+    path.with_suffix(".requests").write_bytes(pickle.dumps(log.requests))
+    _keep_columns(path, np.frombuffer(log.timestamps_ms, dtype=np.int64), np.frombuffer(log.streams, dtype=np.int64))
     return path
 
 
-def log_of(path: Path) -> Log:
-    """What `made` wrote beside the log."""
-    log: Log = pickle.loads(path.with_suffix(".pickle").read_bytes())
-    return log
+def _keep_columns(path: Path, times: Any, streams: Any) -> None:
+    """Times and streams of a log's lines, beside it."""
+    np.save(path.with_suffix(".times.npy"), times)
+    np.save(path.with_suffix(".streams.npy"), streams)
 
 
-def batches(path: Path, share: tuple[int, int] = (0, 1)) -> Iterator[Batch]:
-    """The log in batches of whole lines, as a fetcher hands them on. `share` (n, of): the streams of one of several processes."""
-    import numpy as np
+def half(path: Path, number: int) -> Path:
+    """A log of half of the streams, as it lies in a folder of files: each of two processes reads its own."""
+    mine = path.with_name(f"{path.stem}-half{number}.log")
+    if not mine.exists():
+        times, streams = (np.load(path.with_suffix(f".{name}.npy")) for name in ("times", "streams"))
+        wanted = streams % 2 == number
+        with path.open("rb") as whole, mine.open("wb") as file:
+            file.writelines(line for line, own in zip(whole, wanted.tolist(), strict=True) if own)
+        _keep_columns(mine, times[wanted], streams[wanted])
+    return mine
 
-    log = log_of(path)
-    times, streams = np.asarray(log.timestamps_ms, dtype=np.int64), np.asarray(log.streams, dtype=np.int64)
+
+def batches(path: Path) -> Iterator[Batch]:
+    """The log in batches of whole lines, as a fetcher hands them on."""
+    times, streams = (np.load(path.with_suffix(f".{name}.npy"), mmap_mode="r") for name in ("times", "streams"))
     keys = tuple(StreamKey(log_group="/ecs/bench", log_stream=f"app/web/{number:032x}") for number in range(STREAMS))
     first = 0
     with path.open("rb") as file:
@@ -102,19 +114,8 @@ def batches(path: Path, share: tuple[int, int] = (0, 1)) -> Iterator[Batch]:
             ends = np.flatnonzero(np.frombuffer(data, dtype=np.uint8) == 10)
             last = first + len(ends)
             batch = Batch(data=data, ends=ends, timestamps_ms=times[first:last], streams=streams[first:last], keys=keys)
-            yield batch if share[1] == 1 else _share(batch, share)
+            yield batch
             first = last
-
-
-def _share(batch: Batch, share: tuple[int, int]) -> Batch:
-    """Only the events of some streams."""
-    import numpy as np
-
-    mine = np.flatnonzero(np.asarray(batch.streams) % share[1] == share[0])
-    lines = [batch.data[batch.start(number) : int(batch.ends[number])] for number in mine.tolist()]
-    ends = np.cumsum([len(line) + 1 for line in lines]) - 1
-    times, streams = np.asarray(batch.timestamps_ms)[mine], np.asarray(batch.streams)[mine]
-    return Batch(data=b"\n".join((*lines, b"")), ends=ends, timestamps_ms=times, streams=streams, keys=batch.keys)
 
 
 class _Folder:
@@ -159,10 +160,17 @@ def scan_and_classify(path: Path) -> Figure:
 
 def whole_read(path: Path) -> Figure:
     """Everything: scan, access lines counted, records joined, classified, folded into findings, runs and counts."""
-    return _read(path, (0, 1))
+    figure, reading = _read(path)
+    figure.said["exact"] = _exact(path, reading)  # when time and memory are taken: the truth is large
+    return figure
 
 
-def _read(path: Path, share: tuple[int, int]) -> Figure:
+def half_read(path: Path) -> Figure:
+    """The whole read of a half."""
+    return _read(path)[0]
+
+
+def _read(path: Path) -> tuple[Figure, Any]:
     from parsers.bulk import BulkReader, scanner_for
     from parsers.masks import Redactor
     from parsers.reading import Reader
@@ -174,15 +182,12 @@ def _read(path: Path, share: tuple[int, int]) -> Figure:
     reader = BulkReader(Reader(rules=rules, redactor=Redactor()), scanner=scanner)
     importlib.import_module("polars")  # start-up, not reading
     watch.start()
-    size = 0
-    for batch in batches(path, share):
-        size += len(batch.data)
+    for batch in batches(path):
         reader.feed(batch)
     reading = reader.take()
     findings, runs = len(reading.findings), len(reading.migration_runs)
     counted = sum(one.count for one in reading.request_counts)
-    exact = share[1] == 1 and _exact(path, reading)
-    return watch.figure(size, findings=findings, runs=runs, requests=counted, exact=exact)
+    return watch.figure(path.stat().st_size, findings=findings, runs=runs, requests=counted), reading
 
 
 def _exact(path: Path, reading: Any) -> bool:
@@ -191,14 +196,15 @@ def _exact(path: Path, reading: Any) -> bool:
     for one in reading.request_counts:
         stream = int(one.stream.log_stream.rsplit("/", 1)[1], 16)
         counted[stream, one.minute_ms, one.method, one.route, one.status] += one.count
-    return counted == log_of(path).requests
+    return bool(counted == pickle.loads(path.with_suffix(".requests").read_bytes()))
 
 
 def in_two_processes(path: Path) -> Figure:
     """The whole read by two processes, half of the streams each."""
+    files = [half(path, number) for number in range(2)]
     watch = Stopwatch()
-    command = [*THIS, "--one", "half", "--file", str(path), "--share"]
-    both = [subprocess.Popen([*command, str(number)], stdout=subprocess.PIPE, text=True) for number in range(2)]
+    command = [*THIS, "--one", "half", "--file"]
+    both = [subprocess.Popen([*command, str(file)], stdout=subprocess.PIPE, text=True) for file in files]
     halves = [Figure(**json.loads(one.communicate()[0])) for one in both]
     said = {key: sum(half.said[key] for half in halves) for key in ("findings", "runs", "requests")}
     return Figure(
@@ -331,10 +337,9 @@ def main() -> int:
     parser.add_argument("--without", nargs="+", default=[], choices=list(CONTESTANTS), help="leave contestants out")
     parser.add_argument("--one", help=argparse.SUPPRESS)
     parser.add_argument("--file", type=Path, help=argparse.SUPPRESS)
-    parser.add_argument("--share", type=int, default=0, help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.one:
-        figure = _read(options.file, (options.share, 2)) if options.one == "half" else CONTESTANTS[options.one](options.file)
+        figure = half_read(options.file) if options.one == "half" else CONTESTANTS[options.one](options.file)
         print(json.dumps({name: getattr(figure, name) for name in Figure.__slots__}))
         return 0
     names = [name for name in CONTESTANTS if name not in options.without and (name != "ripgrep" or shutil.which("rg"))]

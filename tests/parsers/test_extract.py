@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import random
+import re
 from typing import Any
 
 import pytest
@@ -11,7 +13,7 @@ from hypothesis import strategies as st
 
 from parsers import load_packs
 from parsers.extract import EXTRACTORS
-from parsers.extract.base import MAX_FIELDS, dotted, without_location
+from parsers.extract.base import MAX_FIELDS, FirstOf, dotted, without_location
 
 NOTE = {"participants": [{"role": "PRIMARY"}]}
 
@@ -157,3 +159,15 @@ def test_no_record_makes_an_extractor_raise(text: str, data: dict[str, Any] | No
 def test_the_older_sentences_of_joi_nest_their_paths(text: str, fields: tuple[str, ...]) -> None:
     """Before Joi 16 a path is a chain of children; only the innermost names are refused."""
     assert EXTRACTORS["quoted_subjects"](text, None).fields == fields
+
+
+def test_first_of_is_an_alternation() -> None:
+    """The leftmost hit, at equal places the earlier pattern's, whatever words the text holds."""
+    parts = ((("ab", "ba"), r"(ab+a)|(ba)"), (("code",), r"code: (\d)"), (("b",), r"b(a)"), (("de: 1",), r"code: (1)"))
+    first_of = FirstOf(*parts)
+    alternation = re.compile("|".join(f"(?:{text})" for _, text in parts))
+    chance = random.Random(8)
+    for _ in range(3_000):
+        text = "".join(chance.choice(("a", "b", "code: ", "de: 1", "1", "2", " ")) for _ in range(chance.randrange(12)))
+        mine, theirs = first_of.search(text), alternation.search(text)
+        assert (mine and (mine.span(), mine[0])) == (theirs and (theirs.span(), theirs[0])), text
