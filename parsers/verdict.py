@@ -294,11 +294,17 @@ def _target_runs(work: _Judgement, part: DeploymentEvidence) -> None:
         work.needed.append("the end of the rollout")
 
 
+_REPLACED = "Scaling activity initiated by"  # ECS stopped the task itself: a later rollout, or fewer tasks wanted
+
+
 def _crashed(tasks: Iterable[DeploymentTask]) -> list[DeploymentTask]:
+    """Tasks that ended by themselves. One that ECS stopped may leave any code: npm says 1 to SIGTERM, a slow one is killed (137)."""
     return [
         t
         for t in tasks
-        if t.exit_code not in (None, 0, 143) and not (t.ready and t.exit_code == 137 and t.stopped_reason is None)
+        if t.exit_code not in (None, 0, 143)
+        and not (t.stopped_reason or "").startswith(_REPLACED)
+        and not (t.ready and t.exit_code == 137 and t.stopped_reason is None)
     ]
 
 

@@ -95,6 +95,30 @@ def test_a_scene_explains_itself(scene: str) -> None:
     assert "captured" in text
 
 
+LOSSES = {
+    "nothing": lambda task, text: False,
+    "what Alembic and the entrypoint said on one task": lambda task, text: task.startswith("f77a") and ("[" in text),
+    "every answered request": lambda task, text: "HTTP/1.1" in text,
+    "the whole log of one task": lambda task, text: task.startswith("fde1"),
+}
+
+
+@pytest.mark.parametrize("lost", LOSSES)
+def test_the_green_scene_is_green_by_its_evidence(lost: str, tmp_path: Path) -> None:
+    """Revision 20 of `mended-and-green` passes; without one kind of the lines that prove it, it does not."""
+    scene = SAMPLES / "mended-and-green"
+    (tmp_path / "ecs.json").write_bytes((scene / "ecs.json").read_bytes())
+    events = [json.loads(line) for line in gzip.decompress((scene / "td20.jsonl.gz").read_bytes()).splitlines()]
+    kept = [e for e in events if not LOSSES[lost](e["logStreamName"].rsplit("/", 1)[-1], e["message"])]
+    (tmp_path / "td20.jsonl").write_text("".join(json.dumps(e) + "\n" for e in kept), "utf-8")
+
+    judgement = judge_paths([str(tmp_path)])
+    verdict = next(judgement.verdict_of(d.deployment_id) for d in judgement.deployments if d.revision == 20)
+
+    assert verdict is not None
+    assert str(verdict.verdict) == ("PASS" if lost == "nothing" else "INCONCLUSIVE")
+
+
 def test_the_scenes_are_small() -> None:
     """At most 3 MB travel with the product."""
     assert sum(path.stat().st_size for path in SAMPLES.rglob("*") if path.is_file()) <= 3_000_000

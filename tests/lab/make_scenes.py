@@ -75,8 +75,8 @@ def ecs(service: str, deployments: list[dict[str, Any]], tasks: list[dict[str, A
             **({"finishedAt": iso(one["finished"])} if one.get("finished") else {}),
             "targetServiceRevision": {
                 "arn": revision_arn(one["revision"]),
-                "requestedTaskCount": 1,
-                "runningTaskCount": 1,
+                "requestedTaskCount": one.get("count", 1),
+                "runningTaskCount": one.get("count", 1),
                 "pendingTaskCount": 0,
             },
             "status": one["status"],

@@ -26,6 +26,27 @@ class Printed:
 def run(command: Sequence[str], *, folder: Path, environment: Mapping[str, str]) -> Printed:
     """Runs `command`; the lines of stdout and stderr in the order they were read."""
     lines: list[tuple[int, str]] = []
+    process = subprocess.Popen(
+        command,
+        cwd=folder,
+        env={**os.environ, **environment},
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    )
+    readers = attach(process, lines)
+    try:
+        exit_code = process.wait(TIMEOUT_S)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        exit_code = process.wait()
+    for reader in readers:
+        reader.join()
+    return Printed(exit_code=exit_code, events=tuple(lines))
+
+
+def attach(process: subprocess.Popen[bytes], lines: list[tuple[int, str]]) -> list[threading.Thread]:
+    """Two running readers, one a pipe, that add to `lines` what the process says until both pipes end."""
     lock = threading.Lock()
 
     def read(pipe: IO[bytes]) -> None:
@@ -35,25 +56,10 @@ def run(command: Sequence[str], *, folder: Path, environment: Mapping[str, str])
                 with lock:
                     lines.append((time.time_ns() // 1_000_000, line))
 
-    process = subprocess.Popen(
-        command,
-        cwd=folder,
-        env={**os.environ, **environment},
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-    )
     readers = [threading.Thread(target=read, args=(pipe,)) for pipe in (process.stdout, process.stderr) if pipe is not None]
     for reader in readers:
         reader.start()
-    try:
-        exit_code = process.wait(TIMEOUT_S)
-    except subprocess.TimeoutExpired:
-        process.kill()
-        exit_code = process.wait()
-    for reader in readers:
-        reader.join()
-    return Printed(exit_code=exit_code, events=tuple(lines))
+    return readers
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

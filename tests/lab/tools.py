@@ -122,7 +122,7 @@ def _prisma(folder: Path, steps: Sequence[Step]) -> None:
         _put(folder / f"prisma/migrations/{_stamp(number)}_{step.name}/migration.sql", step.up + ";\n")
 
 
-def _alembic(folder: Path, steps: Sequence[Step]) -> None:
+def alembic_project(folder: Path, steps: Sequence[Step]) -> None:
     _put(
         folder / "alembic.ini",
         """
@@ -528,7 +528,7 @@ TOOLS: tuple[Tool, ...] = (
     Tool(
         name="alembic",
         home="python",
-        write=_alembic,
+        write=alembic_project,
         migrate="alembic upgrade head",
         version="python -c 'import alembic; print(alembic.__version__)'",
         rollback="alembic downgrade -1",

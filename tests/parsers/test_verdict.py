@@ -71,6 +71,7 @@ def facts(*deployments: dict[str, object], tasks: dict[str, dict[str, object]] |
                         "group": t.get("group", "service:app"),
                         "createdAt": float(t["at"]) / 1000 - 9,  # type: ignore[arg-type]
                         "stoppedAt": t.get("stopped"),
+                        "stoppedReason": t.get("reason"),
                         "containers": [{"name": "app", "exitCode": t.get("exit")}],
                     }
                     for task, t in (tasks or {}).items()
@@ -249,3 +250,17 @@ def test_deployments_under_another_controller_are_never_green() -> None:
     (verdict,) = verdicts(told(TASK, (*MIGRATED, *answers(25))), known)
 
     assert verdict.verdict is VerdictValue.INCONCLUSIVE
+
+
+@pytest.mark.parametrize(
+    ("reason", "looping"),
+    [("Scaling activity initiated by (deployment ecs-svc/4711)", False), ("Essential container in task exited", True)],
+)
+def test_tasks_that_ecs_replaced_did_not_crash(reason: str, looping: bool) -> None:
+    """Two tasks ended with exit code 1: a crash loop, unless ECS stopped them for a later rollout (npm answers SIGTERM with 1)."""
+    ended = {"revision": 7, "stopped": START / 1000 + 900, "exit": 1, "reason": reason}
+    known = facts({"revision": 7, "at": START}, tasks={TASK: ended | {"at": START}, OTHER: ended | {"at": START + 20_000}})
+
+    (verdict,) = verdicts(told(TASK, MIGRATED + answers(30)), known)
+
+    assert (ReasonCode.CRASH_LOOP in {r.code for r in verdict.reasons}) is looping
