@@ -43,6 +43,11 @@ if TYPE_CHECKING:
 _SHOWN: tuple[Any, ...] = (deployments, deployment, migrations, failures, ladder, requests, fields, events, sources)
 _HIDDEN: tuple[Any, ...] = (failure,)
 _LIVE_S, _BUSY_S = 10, 1
+# The tab's picture, a ladder. Drawn here: Streamlit would fetch one of its own symbols from another host.
+_MARK = (
+    "<svg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 32 32'><rect width='32' height='32' rx='5' fill='rgb(0,88,143)'/>"
+    "<path d='M9 4v24M23 4v24M9 9h14M9 16h14M9 23h14' stroke='white' stroke-width='3' fill='none'/></svg>"
+)
 
 
 def run() -> None:
@@ -97,10 +102,11 @@ def _let_in(allow: Sequence[str]) -> bool:
 
 def main(workspace: Workspace, open_workspace: Callable[[], Workspace], refresh: Refresh, *, identity: str) -> None:
     """Draw one page. `open_workspace` opens another connection to the same store, for the refresh's thread."""
-    st.set_page_config(page_title="triage", page_icon=":material/troubleshoot:", layout="wide")
+    st.set_page_config(page_icon=_MARK, layout="wide")  # before the pages, whose symbols would be fetched for the tab
     drawn: dict[str, Frame] = {}
     pages = _pages(drawn)
     page = st.navigation(list(pages.values()), position="top")
+    st.set_page_config(page_title=f"{page.title} · triage")
     try:
         shown = _view_of(page.url_path)
         frame = _frame(workspace, open_workspace, refresh, pages, identity, shown.PARTS)

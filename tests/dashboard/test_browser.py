@@ -1,10 +1,12 @@
 """Real pages in a real browser: the on-call journey, links, keyboard, both themes, a phone, and hostile log text."""
 
+import csv
 import re
 from urllib.parse import parse_qs, urlparse
 
 import pytest
 
+from dashboard import app
 from tests.dashboard.conftest import settle
 from tests.dashboard.fake_workspace import ID, TASK_50
 
@@ -19,6 +21,11 @@ PLANTED = """() => [
     ...[...document.querySelectorAll('a[href*="evil"],img[src*="evil"],img[src="x"],[onerror],.katex')].map(e => e.outerHTML),
     ...[...document.scripts].map(script => script.textContent).filter(text => text.includes('document.title=2')),
 ]"""
+CLIPBOARD = ["clipboard-read", "clipboard-write"]
+HIDDEN = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff]")  # controls, bidi
+FORMULA = ("=", "+", "-", "@", "\t", "\r")
+FOCUSED = """() => { const e = document.activeElement;
+    return e.matches('a,button,summary,input,[data-testid=stCode]') ? (e.getAttribute('aria-label') || e.innerText).trim() : '' }"""
 ROOT_CAUSE = ("P3005", "the application continued", "appointmentId", TASK_50, "FAIL")
 
 
@@ -37,6 +44,54 @@ def first_row(page) -> None:
     """One interaction: the first row of the first table."""
     box = page.locator('[data-testid="stDataFrame"] canvas').first.bounding_box()
     page.mouse.click(box["x"] + 18, box["y"] + 35 + 18)
+
+
+def focused(page) -> str:
+    """The name of the control, or the text of the block of code, that has the focus; of a whole area nothing."""
+    return page.evaluate(FOCUSED)
+
+
+def tab_to(page, name: str) -> None:
+    """Presses Tab until what is focused says `name`."""
+    for _ in range(120):
+        page.keyboard.press("Tab")
+        if name in focused(page):
+            return
+    raise AssertionError(f"Tab never comes to {name!r}")
+
+
+def enter(page, name: str) -> None:
+    tab_to(page, name)
+    page.keyboard.press("Enter")
+
+
+def copied(page, text: str) -> str:
+    """Tabs to a block of code that says `text`, presses its copy button, and asks the clipboard."""
+    tab_to(page, text)
+    page.locator("[data-testid=stCode]:focus button").wait_for()  # it is drawn with the focus
+    enter(page, "Copy to clipboard")
+    page.get_by_role("button", name="Copied").first.wait_for()
+    return page.evaluate("navigator.clipboard.readText()")
+
+
+def every_copy(page) -> list[str]:
+    """What each copy button of the page puts on the clipboard."""
+    buttons = page.locator("[data-testid=stCode] button").all()
+    return [
+        page.evaluate("async button => { button.click(); return navigator.clipboard.readText() }", b.element_handle())
+        for b in buttons
+    ]
+
+
+def downloaded(page) -> list[str]:
+    """Every cell of every CSV that the page offers."""
+    cells = []
+    for button in page.get_by_role("button", name="CSV").all():
+        with page.expect_download() as download:
+            button.evaluate("button => button.click()")
+        with download.value.path().open(encoding="utf-8", newline="") as file:
+            cells += [cell for row in csv.reader(file) for cell in row]
+    return cells
 
 
 def test_from_the_landing_page_to_the_root_cause_in_two_interactions(served, look):
@@ -135,6 +190,30 @@ def test_the_journey_needs_no_mouse(served, look):
     page.get_by_role("heading", name="Deployment 50").wait_for()
 
 
+def test_the_whole_journey_needs_no_mouse(served, look):
+    """Tab, arrows, Enter and typing alone: remedy and its command copied, a failure opened by name, the records around it."""
+    page = look(f"{served}/deployment?dep={ID[50]}", permissions=CLIPBOARD)
+    enter(page, "What to do")
+    page.get_by_text("npx prisma migrate deploy").wait_for()
+    assert copied(page, "npx prisma migrate deploy") == "npx prisma migrate deploy"
+
+    enter(page, "Failures")
+    page.get_by_role("heading", name="Failures").wait_for()
+    settle(page)
+    tab_to(page, "Open a row")
+    page.keyboard.type("appointmentId must not")
+    page.keyboard.press("ArrowDown")
+    page.keyboard.press("Enter")
+    page.get_by_role("heading", name="Refused by database").wait_for()
+    settle(page)
+    enter(page, "The records around it")
+    page.get_by_text("marks the records that were folded").wait_for()
+    settle(page)
+    enter(page, "Share")
+    page.get_by_text("Link to exactly this view").wait_for()
+    assert copied(page, served) == f"{served}/events?finding=finding-50"
+
+
 def test_a_refresh_shows_news_but_not_under_somebodys_eyes(served, look):
     """What one session reads another sees within ten seconds; a page with an open row offers the news in place of jumping."""
     reader = look(f"{served}/failure?fp=v1:50dddddddddd")
@@ -167,21 +246,23 @@ def test_no_serious_accessibility_violation_is_ours(served, look, path, scheme):
     assert serious == []
 
 
-@pytest.mark.parametrize("path", ["", f"deployment?dep={ID[50]}", "failure?fp=v1:50dddddddddd", "ladder"])
-def test_a_phone_scrolls_in_one_direction_only(served, look, path):
-    """At 390 pixels nothing sticks out sideways."""
-    page = look(f"{served}/{path}", viewport={"width": 390, "height": 844})
-    page.wait_for_function("document.documentElement.scrollWidth <= 390")
-    inside = page.evaluate(
-        "(() => { const e = document.querySelector('[data-testid=stMain]'); return e.scrollWidth <= e.clientWidth })()"
-    )
-
-    assert inside
+def test_a_phone_scrolls_in_one_direction_only(served, look):
+    """At 390 pixels nothing sticks out sideways, on any page."""
+    page = look(served, viewport={"width": 390, "height": 844})
+    for path in PAGES:
+        page.goto(f"{served}/{path}")
+        settle(page)
+        page.wait_for_function("document.documentElement.scrollWidth <= 390")
+        inside = page.evaluate(
+            "(() => { const e = document.querySelector('[data-testid=stMain]'); return e.scrollWidth <= e.clientWidth })()"
+        )
+        assert (path, inside) == (path, True)
 
 
 def test_nothing_from_a_hostile_log_becomes_an_element(served, look):
-    """On every page: no image, script, link, formula or directive of a log line is in the document, nor in its title."""
-    page = look(f"{served}/?fake=all")
+    """On every page: no image, script, link, formula or directive of a log line is in the document, its title, what is copied
+    (the real clipboard) or what is downloaded; and the browser asks no other host for anything."""
+    page = look(f"{served}/?fake=all", permissions=CLIPBOARD)
     asked = []
     page.on("request", lambda request: asked.append(request.url))
     page.on("dialog", lambda dialog: asked.append("dialog"))
@@ -189,7 +270,13 @@ def test_nothing_from_a_hostile_log_becomes_an_element(served, look):
         separator = "&" if "?" in path else "?"
         page.goto(f"{served}/{path}{separator}fake=all")
         settle(page)
+        if page.get_by_role("button", name="Share").count():
+            page.get_by_role("button", name="Share").click()
+            page.get_by_text("Link to exactly this view").wait_for()
+            settle(page)
         planted = page.evaluate(PLANTED)
         assert (path, planted) == (path, [])
-        assert page.title() == "triage"
-    assert [url for url in asked if "evil" in url or url == "dialog"] == []
+        assert [text for text in every_copy(page) if HIDDEN.search(text)] == []
+        assert [cell for cell in downloaded(page) if HIDDEN.search(cell) or cell.startswith(FORMULA)] == []
+        assert page.title() in {f"{view.TITLE} · triage" for view in (*app._SHOWN, *app._HIDDEN)}
+    assert [url for url in asked if not url.startswith((served, "data:", "blob:"))] == []
