@@ -16,6 +16,7 @@ $(READY): requirements.lock pyproject.toml
 	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@$(BIN)/python -m compileall -q parsers dashboard  # else each start compiles them where Python may not write beside them
 	@touch $(READY)
 
 run: $(READY)  ## the dashboard on the sample logs, http://127.0.0.1:8501

@@ -75,7 +75,7 @@ def _say(text: str) -> None:
 
 
 def _run(arguments: list[str]) -> int:
-    parser = build_parser()
+    parser = build_parser(arguments[0] if arguments else None)
     options = parser.parse_args(arguments)
     if not hasattr(options, "run"):
         parser.print_help(sys.stderr)
@@ -84,7 +84,8 @@ def _run(arguments: list[str]) -> int:
     return run(options)
 
 
-def build_parser() -> argparse.ArgumentParser:
+def build_parser(command: str | None = None) -> argparse.ArgumentParser:
+    """The whole command line; of the commands only `command` if there is one of this name, for the others' flags take time."""
     parser = argparse.ArgumentParser(
         prog=PROGRAM,
         description="For every deployment of an ECS service: did its migrations really run, which layer refuses requests, what changed.",
@@ -94,11 +95,13 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action=_Version, nargs=0, help="the version, and exit")
     parser.add_argument("--config", metavar="FILE", help="a settings file (default: ./triage.toml if there is one)")
     commands = parser.add_subparsers(title="commands", metavar="COMMAND")
-    for add in (
-        _add_classify, _add_deployments, _add_verify, _add_report, _add_lint, _add_findings, _add_show, _add_explain, _add_rules,
-        _add_fetch, _add_doctor,
-        _add_config, _add_export, _add_forget, _add_dashboard, _add_demo,
-    ):  # fmt: skip
+    adders: dict[str, Callable[[Commands], None]] = {
+        "classify": _add_classify, "deployments": _add_deployments, "verify": _add_verify, "report": _add_report, "lint": _add_lint,
+        "findings": _add_findings, "show": _add_show, "explain": _add_explain, "rules": _add_rules, "fetch": _add_fetch,
+        "doctor": _add_doctor, "config": _add_config, "export": _add_export, "forget": _add_forget, "dashboard": _add_dashboard,
+        "demo": _add_demo,
+    }  # fmt: skip
+    for add in [adders[command]] if command in adders else adders.values():
         add(commands)
     return parser
 

@@ -13,15 +13,12 @@ An unknown key, wherever it stands, is an error that names the nearest right one
 
 from __future__ import annotations
 
-import difflib
 import os
-import secrets
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
-from zoneinfo import ZoneInfo
 
 from parsers import SettingsError
 
@@ -126,6 +123,8 @@ def redaction_key(settings: Settings) -> bytes:
 
 def _make_key(path: Path) -> None:
     """Written beside and linked into place: of two processes that begin at once, one key wins and both read it."""
+    import secrets
+
     path.parent.mkdir(parents=True, exist_ok=True)
     beside = path.with_name(f"{path.name}.{secrets.token_hex(4)}")
     with os.fdopen(os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
@@ -204,9 +203,15 @@ def _from_flags(flags: Mapping[str, Any]) -> _Layer:
 def _known(name: str, known: Mapping[str, str], where: str) -> None:
     if name in known:
         return
-    close = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
+    close = _close(name, known, cutoff=0.5)
     hint = f"did you mean {close[0]}?" if close else f"known: {', '.join(sorted(known))}"
     raise SettingsError(f"{where}: unknown setting {name!r}", hint=hint)
+
+
+def _close(word: str, words: Iterable[str], cutoff: float = 0.6) -> list[str]:
+    import difflib  # a mistake has the time
+
+    return difflib.get_close_matches(word, list(words), n=1, cutoff=cutoff)
 
 
 def _checked(key: str, value: Any, origin: str) -> Any:
@@ -225,7 +230,7 @@ def _checked(key: str, value: Any, origin: str) -> Any:
     if not isinstance(value, str) or not value:
         raise _wrong(key, value, origin, "a text")
     if key in _CHOICES and value not in _CHOICES[key]:
-        close = difflib.get_close_matches(value, _CHOICES[key], n=1)
+        close = _close(value, _CHOICES[key])
         raise _wrong(key, value, origin, f"one of {', '.join(_CHOICES[key])}" + (f"; did you mean {close[0]}?" if close else ""))
     if key == "time_zone" and not _is_zone(value):
         raise _wrong(key, value, origin, "UTC, local, or a name like Europe/Berlin")
@@ -235,6 +240,8 @@ def _checked(key: str, value: Any, origin: str) -> Any:
 def _is_zone(name: str) -> bool:
     if name in ("UTC", "local"):
         return True
+    from zoneinfo import ZoneInfo
+
     try:
         ZoneInfo(name)
     except (OSError, ValueError, KeyError):

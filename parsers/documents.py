@@ -8,24 +8,25 @@ from __future__ import annotations
 import re
 
 from parsers.field_names import Meaning, meaning
+from parsers.late import late
 from parsers.wording import CODE_NAME, DATE, EMPTY_VALUES, PLACEHOLDER, collapsed, is_known
 
 _END = r"(?:(?:\\{1,4}r)?(?:\\{1,4}n|\\{0,3}\n))"  # a line end, escaped or not
-_PART = re.compile(
+_PART = late(
     rf"(?P<head>Content-Disposition: form-data;[^\n\\]*{_END}(?:Content-Type:[^\n\\]*{_END})?{_END}?)"
     r"(?P<value>(?!--|[^\n=]{0,60}\w=)(?:(?!\\{1,4}[rn])[^\n])+)"
 )
-_X12 = re.compile(r"\b(?P<segment>NM1|DMG|N3|N4|PER|REF|SBR|HI|INS)\*(?P<value>[^~\n]{1,400})")
-_CARD = re.compile(r"(?P<key>(?:^|(?<=\\n)|(?<=\n)|(?<=\s))(?:FN|ADR|BDAY|NICKNAME)(?:;[^:\n]{0,60})?:)(?P<value>(?:(?!\\[rn])[^\n])+)")
-_COMMON_NAME = re.compile(r"(?P<key>;CN=)(?P<value>[^:;\n\"]{1,200})(?=[:;])")
-_SUBJECT = re.compile(r"(?P<key>> {0,2}Subject: )(?P<value>[^\n]+)")
-_PRINT_R = re.compile(
+_X12 = late(r"\b(?P<segment>NM1|DMG|N3|N4|PER|REF|SBR|HI|INS)\*(?P<value>[^~\n]{1,400})")
+_CARD = late(r"(?P<key>(?:^|(?<=\\n)|(?<=\n)|(?<=\s))(?:FN|ADR|BDAY|NICKNAME)(?:;[^:\n]{0,60})?:)(?P<value>(?:(?!\\[rn])[^\n])+)")
+_COMMON_NAME = late(r"(?P<key>;CN=)(?P<value>[^:;\n\"]{1,200})(?=[:;])")
+_SUBJECT = late(r"(?P<key>> {0,2}Subject: )(?P<value>[^\n]+)")
+_PRINT_R = late(
     r"\[(?P<key>[A-Za-z][\w-]{0,60})\] => (?P<value>[^\s\[\]()\n][^\[\]()\n]{0,400}?)(?=\s{1,8}\[[A-Za-z]|\s{0,8}\)|\s*$)", re.MULTILINE
 )
-_LIKE = re.compile(r"(?P<key>\b(?i:r?i?like) [\"'])(?P<value>%[^\"'\n]{1,200}|[^\"'\n%]{1,200}%)(?=[\"'])")
-_PERSONAL = re.compile(r"<(?:email|ssn|phone|name|mrn|card|iban):[0-9a-f]{8}>|<birth_date>")
+_LIKE = late(r"(?P<key>\b(?i:r?i?like) [\"'])(?P<value>%[^\"'\n]{1,200}|[^\"'\n%]{1,200}%)(?=[\"'])")
+_PERSONAL = late(r"<(?:email|ssn|phone|name|mrn|card|iban):[0-9a-f]{8}>|<birth_date>")
 _CELL = r"(?:\"[^\"\n]{0,200}\"|<(?:[a-z_]{2,16}:[0-9a-f]{8}|(?:string|text) \d{1,7}|number|birth_date)>|[^,\n\"'()\[\]{}<>=:\s]{0,80})"
-_ROW = re.compile(rf"(?<![^\s(\[{{:=])(?P<open>[A-Z]\w{{0,60}}\()?(?P<row>{_CELL}(?:,{_CELL}){{1,40}})(?![\w,])")
+_ROW = late(rf"(?<![^\s(\[{{:=])(?P<open>[A-Z]\w{{0,60}}\()?(?P<row>{_CELL}(?:,{_CELL}){{1,40}})(?![\w,])")
 
 
 def without_documents(text: str) -> str:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import re
 from enum import Enum, auto
 from functools import lru_cache
+
+from parsers.late import late
 
 
 class Meaning(Enum):
@@ -86,19 +87,19 @@ _ID = _names(
     "xforwardedfor xrealip fwd username user login userid uid usr account accountid clientusername caller actor owner sub "
     "clientid patientid memberid customerid subscriberid principal principalid identity remoteuser xamzncaller enduserid"
 )
-_SECRET = re.compile(
+_SECRET = late(
     r"passw|passwd|passphrase|^pass$|^pwd|pwd$|secret|(?:^|[a-z])token$|^tokens?(?:id|value)|apikey|accesskey|privatekey|encryptionkey|signingkey|credential"
     r"|authorization|^auth$|^xauth|cookie|^session$|sessionid|sessionkey|sessiontoken|^sid$|connectsid|csrf|xsrf|^otp$|^pin$|^cvc|^cvv|securitycode|signature"
     r"|^jwt|bearer|^salt$|^nonce$|^x?amzsecuritytoken|^mfacode$|verificationcode|resetcode|accesscode|logincode|backupcode|magiccode|^certificate$|^authheader"
 )
-_PERSON = re.compile(
+_PERSON = late(
     r"e?mail(?:address)?s?$|useremail|phone|mobile|^cell$|^fax|telephone|^tel$|ssn|socialsecurity|firstname|lastname|middlename|fullname|displayname"
     r"|nickname|surname|givenname|familyname|dob$|birth|street|^city$|zipcode|^zip$|postal|postcode|^address|address$|^notes?$|notes?$|comment|diagnos"
     r"|symptom|medicat|prescri|allerg|insurance|(?:policy|group|member|subscriber|claim|chart|case)(?:number|no|num)$|mrn|medicalrecord|^gender$|^sex$|^race$|ethnic|religio|marital|income|salary"
     r"|cardnumber|^card$|^iban$|^cn$|^sn$|icd|cpt|accountnumber|routingnumber|licen[sc]enumber|passport|taxid|nationalid|subjective$|objective$|assessment$"
     r"|treatment|complaint|history$|narrative|^bio$|age$|signature|freetext"
 )
-_PROSE = re.compile(
+_PROSE = late(
     r"notes?$|comment|narrative|summary|history$|diagnos|complaint|subjective$|objective$|assessment$|treatment|^plan$|freetext"
 )
 _NOT_PERSON = _names(
@@ -106,13 +107,13 @@ _NOT_PERSON = _names(
     "percentage mailage emailverified messages localaddress storageaddress bindaddress voltage manage triage footnote"
 )
 _SOURCE_FILES = _names("go py js cjs mjs ts tsx jsx rb java kt scala ex exs erl rs php cs cpp c h vue sql html css json yml yaml")
-_CODE_NAME = re.compile(
+_CODE_NAME = late(
     r"(?:host|file|func|function|table|service|model|db|database|class|type|event|job|queue|task|container|field|operation|migration|constraint|index"
     r"|exception|error|logger|level|process|thread|path|column|schema|app|application|module|method|rule|step|stage|scope|span|cluster|node|pod"
     r"|namespace|command|tool|package|project|plugin|driver|action|controller|handler|engine|group|stream|topic|bucket|region|server|component|resource"
     r"|template|view|workflow|metric|flag|feature|property|argument|option|param|parameter|variable|relation|prefix)name$"
 )
-_PERSON_ID = re.compile(
+_PERSON_ID = late(
     r"(?:user|patient|client|member|customer|subscriber|account|person|employee|provider|therapist|insured|owner|author)ids?$"
 )
 

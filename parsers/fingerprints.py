@@ -7,12 +7,12 @@ words; those that mean something (P3005, 23502, 400) enter as code or status.
 from __future__ import annotations
 
 import hashlib
-import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 
 from parsers.identifiers import Mask
+from parsers.late import late
 
 VERSION = "v1"
 MAX_SKELETON_CHARS = 4_096
@@ -24,7 +24,7 @@ ALIASES: Mapping[str, str] = {}
 
 # --- routes -----------------------------------------------------------------------------------------------------------
 
-_ID_SEGMENT = re.compile(
+_ID_SEGMENT = late(
     r"\A(?:<[a-z_]{2,16}:[0-9a-f]{8}>|:id|\d+"
     r"|[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}"
     r"|c[a-z0-9]{24}|[0-9A-HJKMNP-TV-Z]{26}"
@@ -32,9 +32,9 @@ _ID_SEGMENT = re.compile(
     r"|[A-Za-z]{1,8}[-_:]?\d{3,}(?:[-_]\d+)*"
     r"|\+?[\d().%-]{7,})\Z"
 )
-_HEX_SEGMENT = re.compile(r"[0-9a-fA-F]{12,}\Z")
-_MIXED_SEGMENT = re.compile(r"[A-Za-z0-9_=-]{16,}\Z")
-_WORD_IDS = re.compile(r"(?:v\d+|oauth2|[a-z]{1,3}\d{1,2})\Z")
+_HEX_SEGMENT = late(r"[0-9a-fA-F]{12,}\Z")
+_MIXED_SEGMENT = late(r"[A-Za-z0-9_=-]{16,}\Z")
+_WORD_IDS = late(r"(?:v\d+|oauth2|[a-z]{1,3}\d{1,2})\Z")
 
 
 def is_id_segment(segment: str) -> bool:
@@ -49,7 +49,7 @@ def is_id_segment(segment: str) -> bool:
     return digits >= 2 and _MIXED_SEGMENT.match(segment) is not None and (digits >= 4 or segment.lower() != segment)
 
 
-_MATRIX = re.compile(r";[\w.-]{1,60}=[^/]{0,2000}")
+_MATRIX = late(r";[\w.-]{1,60}=[^/]{0,2000}")
 
 
 def plain_path(target: str) -> str:
@@ -71,50 +71,50 @@ def route_template(path: str) -> str:
 # What varies between two prints of the same thing, in the order in which it is taken out. tests/parsers/test_fingerprints.py
 # tries each alone, after a word, before a word and between words.
 VARYING: tuple[Mask, ...] = (
-    Mask(kind="placeholder", pattern=re.compile(r"<[a-z_]{2,16}(?::[0-9a-f]{8}| \d{1,7}|: [a-z0-9 ]{1,60})?>")),
+    Mask(kind="placeholder", pattern=late(r"<[a-z_]{2,16}(?::[0-9a-f]{8}| \d{1,7}|: [a-z0-9 ]{1,60})?>")),
     Mask(
         kind="quoted",
-        pattern=re.compile(
+        pattern=late(
             r'(?<!\\)"(?:[^"\\\n]|\\.)*"|(?<![\w\\])\'(?:[^\'\\\n]|\\.)*\'(?!\w)|`[^`\n]*`|[«“„‘][^«»“”„‘’\n]*[»”“’]'
         ),
     ),
-    Mask(kind="url", pattern=re.compile(r"(?<![\w+.-])[A-Za-z][A-Za-z0-9+.-]*://[^\s\"'<>]*")),
-    Mask(kind="email", pattern=re.compile(r"(?<![\w.+%-])[\w.+%-]+(?:@|%40)[\w-]+(?:\.[\w-]+)*")),
+    Mask(kind="url", pattern=late(r"(?<![\w+.-])[A-Za-z][A-Za-z0-9+.-]*://[^\s\"'<>]*")),
+    Mask(kind="email", pattern=late(r"(?<![\w.+%-])[\w.+%-]+(?:@|%40)[\w-]+(?:\.[\w-]+)*")),
     Mask(
         kind="date",
-        pattern=re.compile(
+        pattern=late(
             r"(?<!\w)(?:(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun)[a-z]{0,6}[.,]? )?"
             r"(?:\d{1,2}[ /.-](?:[^\W\d_]{3,9})[ /.-]\d{2,4}|[^\W\d_]{3,9}\.? \d{1,2},? (?:\d{4}|\d\d:\d\d:\d\d))(?!\w)"
         ),
     ),
     Mask(
         kind="time",
-        pattern=re.compile(
+        pattern=late(
             r"(?<!\w)\d{1,2}:\d\d(?::\d\d(?:[.,]\d+)?)?(?: ?[AaPp]\.?[Mm]\.?)?(?: (?:UTC|GMT|CET|CEST|EST|EDT|PST|PDT))?(?!\w)"
         ),
     ),
     Mask(
         kind="quantity",  # a number and its unit are one token, whether or not a blank stands between them
-        pattern=re.compile(
+        pattern=late(
             r"(?<![\w.,'])[+-]?\d[\d.,']{0,30}(?:[ \u00a0\u202f]\d{3}){0,4}[\d.,]{0,12}[ _\u00a0\u202f]?"
             r"(?:ms|s|sec|secs|seconds?|minutes?|min|m|h|hours?|days?|µs|us|ns|[kKmMgGtT]i?[bB]|bytes?|%)(?!\w)"
         ),
     ),
-    Mask(kind="bracketed", pattern=re.compile(r"\([^()\n]*\)|\[[^\[\]\n]*\]|\{[^{}\n]*\}")),
-    Mask(kind="assigned", pattern=re.compile(r"(?<=\w)=[^\s,;)\]}]*")),
+    Mask(kind="bracketed", pattern=late(r"\([^()\n]*\)|\[[^\[\]\n]*\]|\{[^{}\n]*\}")),
+    Mask(kind="assigned", pattern=late(r"(?<=\w)=[^\s,;)\]}]*")),
     Mask(
         kind="host",
-        pattern=re.compile(
+        pattern=late(
             r"(?<![\w.-])(?:[A-Za-z0-9-]+\.)+(?:com|net|org|io|internal|local|localdomain|lan|cloud|dev|app|example|test|amazonaws|co|eu|de|uk|us|ai)"
             r"(?![\w.-])"
         ),
     ),
-    Mask(kind="path", pattern=re.compile(r"(?<![\w.~@:-])(?:[A-Za-z]:)?[\w.~@-]*[/\\][^\s,;:()\[\]]*")),
+    Mask(kind="path", pattern=late(r"(?<![\w.~@:-])(?:[A-Za-z]:)?[\w.~@-]*[/\\][^\s,;:()\[\]]*")),
     # Any token with a digit: ids, hexadecimal numbers, addresses, versions.
-    Mask(kind="numbered", pattern=re.compile(r"(?<![^\s,;()\[\]|])[^\s,;()\[\]|]*\d[^\s,;()\[\]|]*")),
+    Mask(kind="numbered", pattern=late(r"(?<![^\s,;()\[\]|])[^\s,;()\[\]|]*\d[^\s,;()\[\]|]*")),
 )
-_WORD = re.compile(r"[^\W\d_]{2,}")
-_LOCAL = re.compile(r"\b(?:localhost)\b")
+_WORD = late(r"[^\W\d_]{2,}")
+_LOCAL = late(r"\b(?:localhost)\b")
 
 
 @lru_cache(maxsize=4_096)

@@ -11,6 +11,8 @@ import string
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from parsers.late import late
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Mask:
@@ -79,7 +81,7 @@ def is_public_ipv4(value: str) -> bool:
     return not (own or (first == 172 and 16 <= second < 32) or (first == 100 and 64 <= second < 128))
 
 
-_HEXTET = re.compile(r"[0-9A-Fa-f]{1,4}\Z")
+_HEXTET = late(r"[0-9A-Fa-f]{1,4}\Z")
 
 
 def is_public_ipv6(value: str) -> bool:
@@ -93,7 +95,7 @@ def is_public_ipv6(value: str) -> bool:
     return full and groups[0].lower()[:2] not in ("fe", "fc", "fd")
 
 
-_RUN = re.compile(r"[A-Z]?[a-z]+|[A-Z]+|\d+")
+_RUN = late(r"[A-Z]?[a-z]+|[A-Z]+|\d+")
 
 
 def looks_random(value: str) -> bool:
@@ -106,7 +108,7 @@ def looks_random(value: str) -> bool:
     return letters / len(runs) < (3.6 if len(value) >= 32 else 2.5)
 
 
-_PATH_PART = re.compile(r"(?:^|/)[a-z]{3,}(?:/|$)")
+_PATH_PART = late(r"(?:^|/)[a-z]{3,}(?:/|$)")
 
 
 def _is_base64(value: str) -> bool:
@@ -133,18 +135,18 @@ _DATE = r"(?:\d{1,4}[-/.]\d{1,2}[-/.]\d{1,4}|\d{1,2}\.? [^\W\d_]{3,12}\.?,? \d{4
 _PERSON_WORD = r"(?:patient|client|member|subscriber|insured|beneficiary|customer|account|chart|policy|claimant|user|person|employee|prescription)"
 
 MASKS: tuple[Mask, ...] = (
-    Mask(kind="jwt", needles=("eyJ",), pattern=re.compile(r"(?<![\w-])eyJ[\w-]{8,}(?:\.[\w-]+){1,4}")),
+    Mask(kind="jwt", needles=("eyJ",), pattern=late(r"(?<![\w-])eyJ[\w-]{8,}(?:\.[\w-]+){1,4}")),
     Mask(
         kind="aws_key",
         outline=RUNS,
         shapes=(b"w" * 20,),
-        pattern=re.compile(r"(?<![A-Za-z0-9])(?:AKIA|ASIA|AROA|AIDA)[A-Z0-9]{16}(?![A-Za-z0-9])"),
+        pattern=late(r"(?<![A-Za-z0-9])(?:AKIA|ASIA|AROA|AIDA)[A-Z0-9]{16}(?![A-Za-z0-9])"),
     ),
     Mask(
         kind="api_key",
         outline=RUNS,
         shapes=(b"w" * 16,),
-        pattern=re.compile(
+        pattern=late(
             r"(?<![A-Za-z0-9])(?:(?:gh[pousr]_|github_pat_|xox[abeprs]-|(?:sk|rk|pk)_(?:live|test)_|AIza|glpat-|hvs\.|whsec_|shp(?:at|ss|ca|pa)_|dop_v1_"
             r"|lin_api_|dckr_pat_|sk-(?:proj|ant|svcacct)-)[\w.-]{16,}|(?:sk-|SG\.|npm_|pypi-|hf_)(?=[\w.-]*\d)[\w.-]{16,})"
         ),
@@ -152,62 +154,62 @@ MASKS: tuple[Mask, ...] = (
     Mask(
         kind="secret",
         needles=("hooks.slack.com/", "/api/webhooks/", "webhookb2/", "telegram.org/bot"),
-        pattern=re.compile(r"(?:hooks\.slack\.com/(?:services|workflows)/|/api/webhooks/|webhookb2/|telegram\.org/bot)(?P<value>[\w@:-]{5,80}(?:/[\w@-]{8,80}){0,3})"),
+        pattern=late(r"(?:hooks\.slack\.com/(?:services|workflows)/|/api/webhooks/|webhookb2/|telegram\.org/bot)(?P<value>[\w@:-]{5,80}(?:/[\w@-]{8,80}){0,3})"),
     ),
     Mask(
         kind="api_key",
         outline=RUNS,
         shapes=(b"w" * 23,),
-        pattern=re.compile(r"(?<![\w.-])[MNO][A-Za-z0-9_-]{22,27}\.[A-Za-z0-9_-]{6}\.[A-Za-z0-9_-]{27,45}(?![\w-])"),
+        pattern=late(r"(?<![\w.-])[MNO][A-Za-z0-9_-]{22,27}\.[A-Za-z0-9_-]{6}\.[A-Za-z0-9_-]{27,45}(?![\w-])"),
     ),
     Mask(
         kind="credentials",
         needles=("earer ", "asic ", "EARER ", "oken "),
-        pattern=re.compile(r"\b(?:[Bb]earer|BEARER|[Bb]asic|Token) {1,3}(?P<value>[\w.~+/=-]{8,})"),
+        pattern=late(r"\b(?:[Bb]earer|BEARER|[Bb]asic|Token) {1,3}(?P<value>[\w.~+/=-]{8,})"),
         check=_is_opaque,
     ),
     Mask(
         kind="email",
         needles=("@", "%40"),
-        pattern=re.compile(r"(?<![\w.+%-])[\w.+%-]+(?:@|%40)(?:[\w-]{1,63}\.){1,8}[^\W\d_]{2,24}"),
+        pattern=late(r"(?<![\w.+%-])[\w.+%-]+(?:@|%40)(?:[\w-]{1,63}\.){1,8}[^\W\d_]{2,24}"),
         check=_is_encoded_email,
     ),
     Mask(
         kind="phone",
         outline=NUMBERS,
         shapes=(b"000-0000", b"000.0000", b"000 0000", b"+0", b"00 00 00 00"),
-        pattern=re.compile(
+        pattern=late(
             r"(?<![\w.+/-])(?:\+\d{1,3}[ .-]?)?(?:\(\d{3}\)[ -]?|\d{3}[.-])\d{3}[ .-]\d{4}(?![\w-]|\.\d)"
             r"|(?<![\w+./:-])(?<![\d:,] )0(?:\d{2,4} \d{3,4} \d{3,6}|[1-9](?: \d\d){4})(?![\w:.-]|,\d| \d)"
             r"|(?<![\w+.)-])\+(?:\d{9,15}|\d{1,3}(?:[ .-]\(?\d{2,5}\)?){2,5})(?![\w-]|\.\d)"
         ),
     ),
-    Mask(kind="ssn", outline=NUMBERS, shapes=(b"000-00-0000",), pattern=re.compile(r"(?<![\w-])\d{3}-\d{2}-\d{4}(?![\w-])")),
+    Mask(kind="ssn", outline=NUMBERS, shapes=(b"000-00-0000",), pattern=late(r"(?<![\w-])\d{3}-\d{2}-\d{4}(?![\w-])")),
     Mask(
         kind="card",
         outline=NUMBERS,
         shapes=(b"0" * 14, b"0000-0000-0000-", b"0000 0000 0000 ", b"0000-000000-", b"0000 000000 "),
-        pattern=re.compile(r"(?<![\w.-])(?:\d{14,19}|\d{4}([ -])\d{4}\1\d{4}\1\d{1,7}|\d{4}([ -])\d{6}\2\d{5})(?![\w-])"),
+        pattern=late(r"(?<![\w.-])(?:\d{14,19}|\d{4}([ -])\d{4}\1\d{4}\1\d{1,7}|\d{4}([ -])\d{6}\2\d{5})(?![\w-])"),
         check=_is_card,
     ),
     Mask(
         kind="iban",
         outline=NUMBERS,
         shapes=(b"AA00",),
-        pattern=re.compile(r"(?<![\w-])[A-Z]{2}\d{2}(?: ?[A-Z0-9]{4}){2,7}(?: ?[A-Z0-9]{1,3})?(?!\w)"),
+        pattern=late(r"(?<![\w-])[A-Z]{2}\d{2}(?: ?[A-Z0-9]{4}){2,7}(?: ?[A-Z0-9]{1,3})?(?!\w)"),
         check=_is_iban,
     ),
     Mask(
         kind="uuid",
         outline=HEX,
         shapes=(b"-xxxx-xxxx-xxxx-",),
-        pattern=re.compile(r"(?<![0-9A-Fa-f])[0-9A-Fa-f]{8}-[0-9A-Fa-f]{4}-[0-9A-Fa-f]{4}-[0-9A-Fa-f]{4}-[0-9A-Fa-f]{12}"),
+        pattern=late(r"(?<![0-9A-Fa-f])[0-9A-Fa-f]{8}-[0-9A-Fa-f]{4}-[0-9A-Fa-f]{4}-[0-9A-Fa-f]{4}-[0-9A-Fa-f]{12}"),
     ),
     Mask(
         kind="mrn",
         outline=NUMBERS,
         shapes=(b"00000",),
-        pattern=re.compile(
+        pattern=late(
             rf"(?i)(?<![<\w])(?=[^\W\d_])(?:MRN|NPI|medical[ _-]record(?:[ _-](?:number|no\.?))?|{_PERSON_WORD}(?:[ _-]?(?:id|number|no\.?|nr\.?))?)"
             r"[ \"'`:=#-]{1,3}(?P<value>[a-z]{0,4}-?\d{5,14})(?![\w-])"
         ),
@@ -215,7 +217,7 @@ MASKS: tuple[Mask, ...] = (
     Mask(
         kind="member",
         needles=("NHS", "edicare", "EDICARE", "edicaid", "MBI", "nsurance ", "olicy ", "roup ", "ember ", "ubscriber "),
-        pattern=re.compile(
+        pattern=late(
             r"(?i)\b(?:NHS|medicare|medicaid|MBI|(?:health |medical )?insurance|policy|group|member|subscriber)[ _-]?(?:id|number|no\.?|nr\.?|#)"
             r"[ \"':=#]{1,3}(?P<value>[a-z0-9]{2,14}(?:[ -](?=[a-z]{0,4}\d)[a-z0-9]{2,6}){0,3})(?![\w-])"
         ),
@@ -224,7 +226,7 @@ MASKS: tuple[Mask, ...] = (
     Mask(
         kind="birth_date",
         needles=("irth", "IRTH", "orn ", "orn:", "ORN", "DOB", "dob", "Dob", "D.O.B"),
-        pattern=re.compile(
+        pattern=late(
             rf"(?i)\b(?:DOB|D\.O\.B\.?|date[ _-]of[ _-]birth|birth[ _-]?da(?:te|y)|born(?: on)?)[ \"':=,]{{1,4}}(?P<value>{_DATE})"
         ),
         keyed=False,
@@ -233,36 +235,36 @@ MASKS: tuple[Mask, ...] = (
         kind="ip",
         outline=NUMBERS,
         shapes=(b".0.", b".00.", b".000."),
-        pattern=re.compile(r"(?<![\w.])(?:\d{1,3}\.){3}\d{1,3}(?!\w|\.\d)"),
+        pattern=late(r"(?<![\w.])(?:\d{1,3}\.){3}\d{1,3}(?!\w|\.\d)"),
         check=is_public_ipv4,
     ),
     Mask(
         kind="ip",
         outline=HEX,
         shapes=(b"xxxx:",),  # the first group of a public address is 2xxx or 3xxx
-        pattern=re.compile(r"(?<![\w:.])[0-9A-Fa-f]{1,4}:[0-9A-Fa-f:]{2,36}(?![\w:])"),
+        pattern=late(r"(?<![\w:.])[0-9A-Fa-f]{1,4}:[0-9A-Fa-f:]{2,36}(?![\w:])"),
         check=is_public_ipv6,
     ),
-    Mask(kind="hex", outline=HEX, shapes=(b"x" * 20,), pattern=re.compile(r"(?<![A-Za-z0-9])[0-9a-fA-F]{20,}(?![A-Za-z0-9])")),
+    Mask(kind="hex", outline=HEX, shapes=(b"x" * 20,), pattern=late(r"(?<![A-Za-z0-9])[0-9a-fA-F]{20,}(?![A-Za-z0-9])")),
     Mask(
         kind="id",
         outline=RUNS,
         shapes=(b"w" * 25,),
-        pattern=re.compile(r"(?<![A-Za-z0-9])(?:c[a-z0-9]{24}|[0-9A-HJKMNP-TV-Z]{26})(?![A-Za-z0-9])"),
+        pattern=late(r"(?<![A-Za-z0-9])(?:c[a-z0-9]{24}|[0-9A-HJKMNP-TV-Z]{26})(?![A-Za-z0-9])"),
         check=_has_digit_and_letter,
     ),
     Mask(
         kind="secret",
         outline=BASE64,
         shapes=(b"w" * 40,),
-        pattern=re.compile(r"(?<![A-Za-z0-9+/])[A-Za-z0-9+/]{40,}={0,2}(?![A-Za-z0-9+/=])"),
+        pattern=late(r"(?<![A-Za-z0-9+/])[A-Za-z0-9+/]{40,}={0,2}(?![A-Za-z0-9+/=])"),
         check=_is_base64,
     ),
     Mask(
         kind="secret",
         outline=RUNS,
         shapes=(b"w" * 20,),
-        pattern=re.compile(r"(?<![A-Za-z0-9_-])[A-Za-z0-9_-]{20,}(?![A-Za-z0-9_-])"),
+        pattern=late(r"(?<![A-Za-z0-9_-])[A-Za-z0-9_-]{20,}(?![A-Za-z0-9_-])"),
         check=looks_random,
     ),
 )

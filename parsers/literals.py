@@ -11,12 +11,13 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
+from parsers.late import late
 from parsers.surrogates import whole, whole_escapes
 
 MAX_TOKENS = 8_000
 MAX_DEPTH = 16
 
-_TOKEN = re.compile(
+_TOKEN = late(
     r"""(?P<space>\s+)
     |(?P<open>[\[{(])
     |(?P<close>[\]})])
@@ -36,7 +37,7 @@ _WORDS: dict[str, Any] = {
     "None": None,
     "undefined": None,
 }
-_ESCAPE = re.compile(r"\\(u[0-9a-fA-F]{4}|x[0-9a-fA-F]{2}|.)", re.DOTALL)
+_ESCAPE = late(r"\\(u[0-9a-fA-F]{4}|x[0-9a-fA-F]{2}|.)", re.DOTALL)
 _SIMPLE_ESCAPES = {"n": "\n", "t": "\t", "r": "\r", "b": "\b", "f": "\f", "0": "\0"}
 
 

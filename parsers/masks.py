@@ -20,6 +20,7 @@ from parsers.documents import without_documents
 from parsers.field_names import Meaning, always_person_id, holds_prose, is_person_object, meaning, normal
 from parsers.fingerprints import Grouping, fingerprint, plain_path, resolve, route_template, skeleton
 from parsers.identifiers import NUMBERS, Mask, may_tell, possible_masks
+from parsers.late import late
 from parsers.shown import show
 from parsers.strict import strict_line
 from parsers.structures import (
@@ -61,27 +62,27 @@ MAX_REMEMBERED = 8_192  # paths: every access line asks for one
 MAX_PASSES = 5  # until a text no longer changes
 MAX_DEPTH = 5  # strings in strings in strings
 UNREADABLE = "<redacted: unreadable>"
-_ANSI = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b\n]*(?:\x07|\x1b\\)|[@-Z\\-_])")
-_ESCAPED = re.compile(r"(?<![\w.@$-])(?P<key>[A-Za-z_][\w.]{0,40})(?P<sep>=|: )\"(?P<content>(?:[^\"\\\n]|\\.)*)\"")
-_COMBINED = re.compile(r"(?m)^([^\n\"\[]{0,120}?\S) (\S{1,120}) (\S{1,120}) (?=\[\d\d/[A-Z][a-z]{2}/\d{4}:)")
-_PATH_NUMBER = re.compile(r"(?<=[\w/:}>-]/)(\d{6,20})(?=[/\s?\"'#,;)\]]|$)", re.MULTILINE)
+_ANSI = late(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b\n]*(?:\x07|\x1b\\)|[@-Z\\-_])")
+_ESCAPED = late(r"(?<![\w.@$-])(?P<key>[A-Za-z_][\w.]{0,40})(?P<sep>=|: )\"(?P<content>(?:[^\"\\\n]|\\.)*)\"")
+_COMBINED = late(r"(?m)^([^\n\"\[]{0,120}?\S) (\S{1,120}) (\S{1,120}) (?=\[\d\d/[A-Z][a-z]{2}/\d{4}:)")
+_PATH_NUMBER = late(r"(?<=[\w/:}>-]/)(\d{6,20})(?=[/\s?\"'#,;)\]]|$)", re.MULTILINE)
 _OUTSIDE_TOKENS = r"(?!(?<=<)[a-z_]{2,16}:[0-9a-f]{8}>)"  # not inside a token of ours
-_KV = re.compile(
+_KV = late(
     rf"(?:(?<![\w.@$-])|(?<=\.)(?=[\"'])){_OUTSIDE_TOKENS}"
     r"(?:(?P<key>\"[^\"\n]{1,80}\"|'[^'\n]{1,80}'|[\w@$][\w.@$-]{0,80}(?: Id)?)(?P<sep>\s?(?:=>|[:=])\s{0,2})"
     r"(?P<value>\"(?:[^\"\\\n]|\\.|\"(?=\w))*(?:\"|(?=\n)|\Z)|'(?:[^'\\\n]|\\.|''|'(?=\w))*(?:'|(?=\n)|\Z)|`[^`\n]*`)"
     r"|(?<!\\)(?P<lone>\"(?:[^\"\\\n]|\\.)*\"|'(?:[^'\\\n]|\\.)*'(?!\w)|`[^`\n]*`))"
 )
-_BARE = re.compile(
+_BARE = late(
     rf"(?<![\w.@$])(?<![\w.@$]-){_OUTSIDE_TOKENS}(?P<q>[\"'`]?)(?P<key>[A-Za-z_@$][\w.@$-]{{0,80}}(?:(?<=[Uu]ser) [Ii][Dd])?)(?P=q)"
     r"(?P<sep>\s?(?:=>|[=:])\s{0,2})(?=[^\s\"'`=\[{(<>,;)}\]:/])"
 )
-_TOKEN_END = re.compile(r"[\s,;\"')}\]]")
-_PHRASE_END = re.compile(r"[,;)}\]\n]|[\"'](?!\w)|\s+[\w.$-]{1,40}(?:=|:(?!\d))|\s{2,}")
-_PROSE_END = re.compile(r"\n|,\s+[\w.$-]{1,40}(?:=|: )|\s[\w.$-]{1,40}=|[\"')}\]]+\s*(?=\n|\Z)")
-_LINE_END = re.compile(r"[\"'\n]")
+_TOKEN_END = late(r"[\s,;\"')}\]]")
+_PHRASE_END = late(r"[,;)}\]\n]|[\"'](?!\w)|\s+[\w.$-]{1,40}(?:=|:(?!\d))|\s{2,}")
+_PROSE_END = late(r"\n|,\s+[\w.$-]{1,40}(?:=|: )|\s[\w.$-]{1,40}=|[\"')}\]]+\s*(?=\n|\Z)")
+_LINE_END = late(r"[\"'\n]")
 _HEADERS = frozenset(("authorization", "proxyauthorization", "cookie", "setcookie", "xauthorization", "cookies"))
-_USER = re.compile(
+_USER = late(
     r"(?P<lead>\b(?:[Ff]or|[Ii]nvalid|[Uu]nknown|[Ff]or invalid|[Ll]ogin) user |\b[Uu]ser (?=[\"'`]))"
     r"(?:(?P<quoted>\"[^\"\n]{1,120}\"|'[^'\n]{1,120}'|`[^`\n]{1,120}`)|(?P<bare>[^\s\"'`<(,;:]{1,120}))"
 )
@@ -89,30 +90,30 @@ _PERSON_WORDS = (
     *("atient ", "lient ", "ember ", "ustomer ", "herapist ", "rovider ", "Dr. ", "Mr. ", "Mrs. ", "Ms. ", "Prof. "),
     *("uardian", "aregiver", "atient:", "atient=", "ext of kin", "ubscriber", "nsured", "eneficiary"),
 )
-_PERSON = re.compile(
+_PERSON = late(
     r"(?P<lead>\b(?:(?:[Pp]atient|[Cc]lient|[Mm]ember|[Cc]ustomer|[Tt]herapist|[Pp]rovider) (?=[A-Z]\S{1,40} [A-Z][a-z])|(?:Dr|Mrs?|Ms|Prof)\. "
     r"|(?:[Pp]atient|[Gg]uardian|[Cc]aregiver|[Nn]ext of kin|[Ss]ubscriber|[Ii]nsured|[Bb]eneficiary)(?::|=|: | )(?=[A-Z]\S{1,40} [A-Z][a-z])))"
     r"(?P<name>[A-Z][^\W\d_]{1,40}(?:[ '’-][A-Z][^\W\d_]{1,40}){0,3})"
 )
-_LEAF = re.compile(
+_LEAF = late(
     r"(?m)^(?P<lead>(?:[^\n\"']{0,200} )?(?P<key>[\w.$@-]{1,120})(?:: (?=')|=(?=\"[^\n]*\"\"$)))(?P<quote>[\"'])(?P<content>[^\n]*)(?P=quote)$"
 )
-_NAMED = re.compile(r"[A-Z][^\W\d_]{1,40}(?: [A-Z][^\W\d_]{1,40}){1,3}(?=[ \t]*(?:\n|\Z|[,;)}])|  )")  # `name: Jane Doe`, two words no program uses
-_NAMED_FILE = re.compile(
+_NAMED = late(r"[A-Z][^\W\d_]{1,40}(?: [A-Z][^\W\d_]{1,40}){1,3}(?=[ \t]*(?:\n|\Z|[,;)}])|  )")  # `name: Jane Doe`, two words no program uses
+_NAMED_FILE = late(
     r"(?<=[/\\])(?P<name>[A-Z][^\W\d_]{1,40}(?:[-_ ][A-Z][^\W\d_]{1,40}){0,3})[-_ ](?:\d{4}-\d\d-\d\d|\d{8})(?=\.[a-z]{2,4}\b)"
 )
 _ROLES = frozenset(
     ("postgres", "root", "admin", "rdsadmin", "sa", "mysql", "public", "anonymous", "nobody", "app", "www-data", "node")
 )
-_ELEMENT = re.compile(
+_ELEMENT = late(
     r"(?P<open><(?:[\w-]{1,40}:)?(?P<name>[A-Za-z][\w.-]{0,60})(?: [^<>\n]{0,400})?>)(?P<text>[^<>\n]{1,4000})</"
 )
-_UUID = re.compile(r"[0-9A-Fa-f]{8}-[0-9A-Fa-f]{4}-[0-9A-Fa-f]{4}-[0-9A-Fa-f]{4}-[0-9A-Fa-f]{12}\Z")
-_HTTP_LINE = re.compile(r"\A(?:GET|POST|PUT|PATCH|DELETE|HEAD|OPTIONS|CONNECT|TRACE) \S+(?: HTTP/[\d.]+)?\Z")
-_SQL_LINE = re.compile(
+_UUID = late(r"[0-9A-Fa-f]{8}-[0-9A-Fa-f]{4}-[0-9A-Fa-f]{4}-[0-9A-Fa-f]{4}-[0-9A-Fa-f]{12}\Z")
+_HTTP_LINE = late(r"\A(?:GET|POST|PUT|PATCH|DELETE|HEAD|OPTIONS|CONNECT|TRACE) \S+(?: HTTP/[\d.]+)?\Z")
+_SQL_LINE = late(
     r"\A\s{0,200}(?:INSERT|SELECT|UPDATE|DELETE|CREATE|ALTER|DROP|WITH|BEGIN|COMMIT|ROLLBACK|TRUNCATE|SET)\b", re.IGNORECASE
 )
-_JSON_START = re.compile(r"\{\s{0,4}\"|\[\s{0,4}\{\s{0,4}\"|\{\}")
+_JSON_START = late(r"\{\s{0,4}\"|\[\s{0,4}\{\s{0,4}\"|\{\}")
 
 
 class Redactor:
@@ -650,8 +651,8 @@ _REQUEST_PARTS = frozenset(("body", "query", "params", "headers", "cookies", "qu
 _NUMBER_KEYS = frozenset(
     ("time", "ts", "timestamp", "pid", "duration", "bytes", "size", "length", "expires", "exp", "iat", "uptime", "heap")
 )
-_SHORT_ID = re.compile(r"\A(?:\d{1,5}|[A-Za-z]{1,5}[-_.]?\d{1,6}|[a-z]{1,3})\Z")
-_UNESCAPE = re.compile(r"\\(?:u([0-9a-fA-F]{4})|(.))", re.DOTALL)
+_SHORT_ID = late(r"\A(?:\d{1,5}|[A-Za-z]{1,5}[-_.]?\d{1,6}|[a-z]{1,3})\Z")
+_UNESCAPE = late(r"\\(?:u([0-9a-fA-F]{4})|(.))", re.DOTALL)
 _SIMPLE_ESCAPES = {"n": "\n", "t": "\t", "r": "\r", "b": "\b", "f": "\f"}
 
 
@@ -684,7 +685,7 @@ def _escaped_messages(text: str) -> list[re.Match[str]]:
 
 
 _VALUE_KEYS = frozenset(("received", "payload", "input", "body", "data", "content", "requestbody", "rawbody"))
-_KEY_BEFORE = re.compile(r"([A-Za-z_@$][\w.@$-]*|User Id|user id)[\"'`]?\s?\Z")
+_KEY_BEFORE = late(r"([A-Za-z_@$][\w.@$-]*|User Id|user id)[\"'`]?\s?\Z")
 _TELLING = frozenset((Meaning.SECRET, Meaning.ID, Meaning.PERSON, Meaning.DATA, Meaning.NAME))
 
 

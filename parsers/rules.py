@@ -17,7 +17,6 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from enum import StrEnum
 from functools import cached_property
-from importlib.resources import files
 from pathlib import Path
 from re import _constants as sre  # type: ignore[attr-defined]  # the parsed form of a pattern; CPython's own, stable since 3.11
 from re import _parser as sre_parser  # type: ignore[attr-defined]
@@ -65,6 +64,7 @@ _EXAMPLE_KEYS = frozenset(
         "exit_code table system"
     ).split()
 )
+_SHIPPED = Path(__file__).with_name("packs")
 _E = TypeVar("_E", bound=StrEnum)
 _PATTERN_SIGNS = re.compile(r"\\[A-Za-z]|\(\?P<\w+>|\(\?[a-z]+[:)]|\[[^\[\]]*\]|\{[^{}]*\}")
 _EITHER_CASE = re.compile(r"\[([A-Za-z])[A-Za-z]\]")  # `[Ff]ailed`
@@ -267,29 +267,45 @@ class Cache(Protocol):
 
 
 GRAM = 4
+FEW = 20
 
 
 class LiteralIndex:
-    """Which rules' literals stand in a text: one set of the text's 4-grams against each literal's rarest one, then the literal itself."""
+    """Which rules' literals stand in a text: one set of the text's 4-grams against each literal's rarest one, then the literal itself.
+
+    The grams are worth their making after a few texts; the first ones are searched for every literal.
+    """
 
     def __init__(self, rules: Sequence[Rule]) -> None:
-        by_literal: dict[str, list[int]] = {}
+        self.by_literal: dict[str, list[int]] = {}
         self.always: list[int] = []
         for number, rule in enumerate(rules):
             if not rule.literals:
                 self.always.append(number)
             for literal in rule.literals:
-                by_literal.setdefault(literal, []).append(number)
-        self.short = [(literal, numbers) for literal, numbers in by_literal.items() if len(literal) < GRAM]
+                self.by_literal.setdefault(literal, []).append(number)
+        self.asked = 0
+
+    @cached_property
+    def short(self) -> list[tuple[str, list[int]]]:
+        return [(literal, numbers) for literal, numbers in self.by_literal.items() if len(literal) < GRAM]
+
+    @cached_property
+    def by_gram(self) -> dict[str, list[tuple[str, list[int]]]]:
+        by_literal = self.by_literal
         common = Counter(gram for literal in by_literal for gram in set(_grams(literal)))
-        self.by_gram: dict[str, list[tuple[str, list[int]]]] = {}
+        by_gram: dict[str, list[tuple[str, list[int]]]] = {}
         for literal, numbers in by_literal.items():
             if len(literal) >= GRAM:
                 rarest = min(_grams(literal), key=lambda gram: common[gram])
-                self.by_gram.setdefault(rarest, []).append((literal, numbers))
+                by_gram.setdefault(rarest, []).append((literal, numbers))
+        return by_gram
 
     def rules_in(self, lowered: str) -> set[int]:
         found = set(self.always)
+        self.asked += 1
+        if self.asked <= FEW:
+            return found.union(*(numbers for literal, numbers in self.by_literal.items() if literal in lowered))
         for literal, numbers in self.short:
             if literal in lowered:
                 found.update(numbers)
@@ -337,7 +353,7 @@ def _sources(extra: Sequence[str | Path]) -> list[tuple[str, str]]:
     """(name, text) of every pack, shipped ones first."""
     sources: list[tuple[str, str]] = [
         (entry.name, entry.read_text("utf-8"))
-        for entry in sorted(files("parsers").joinpath("packs").iterdir(), key=lambda entry: entry.name)
+        for entry in sorted(_SHIPPED.iterdir(), key=lambda entry: entry.name)
         if entry.name.endswith(".toml")
     ]
     for path in _pack_files(extra):

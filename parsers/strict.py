@@ -5,18 +5,19 @@ from __future__ import annotations
 import functools
 import re
 
+from parsers.late import late
 from parsers.wording import LONG_NUMBER, MIGRATION, PLACEHOLDER
 
-_TOKEN = re.compile(r"<[a-z_: 0-9]{2,40}>|[^\s\"'`()\[\]{}<>=,;|]+")
-_HIDDEN_RUN = re.compile(r"<text \d{1,7}>(?:[ ,;.]{1,2}<text \d{1,7}>)+")
-_NUMBER = re.compile(
+_TOKEN = late(r"<[a-z_: 0-9]{2,40}>|[^\s\"'`()\[\]{}<>=,;|]+")
+_HIDDEN_RUN = late(r"<text \d{1,7}>(?:[ ,;.]{1,2}<text \d{1,7}>)+")
+_NUMBER = late(
     r"\A(?:[+-]?\d{1,4}(?:\.\d{1,3})?(?:ms|s|m|h|kB|MB|GB|%|B)?|\d{4}-\d\d-\d\dT[\d:.]{4,20}(?:Z|[+-]\d\d:?\d\d)?|\d\d:\d\d:\d\d(?:[.,]\d{1,9})?Z?)\Z"
 )
-_DATE = re.compile(r"\A\d{4}-\d\d-\d\d\Z")
-_CODE = re.compile(r"\A(?:[A-Z]{1,5}\d{2,6}|E[A-Z]{3,20}|[A-Z][A-Z0-9]*(?:_[A-Z0-9]+)+|[0-9][0-9A-Z]{4}|FST_\w+|HTTP/[\d.]+)\Z")
-_HUMP = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+")
-_LETTERS = re.compile(r"[^\W\d_]+")
-_CODE_SHAPE = re.compile(r"\A[\w.$/:#@-]+\Z", re.ASCII)
+_DATE = late(r"\A\d{4}-\d\d-\d\d\Z")
+_CODE = late(r"\A(?:[A-Z]{1,5}\d{2,6}|E[A-Z]{3,20}|[A-Z][A-Z0-9]*(?:_[A-Z0-9]+)+|[0-9][0-9A-Z]{4}|FST_\w+|HTTP/[\d.]+)\Z")
+_HUMP = late(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+")
+_LETTERS = late(r"[^\W\d_]+")
+_CODE_SHAPE = late(r"\A[\w.$/:#@-]+\Z", re.ASCII)
 STAMP_CHARS = 48  # a date this near to the beginning of a line is the line's own
 
 

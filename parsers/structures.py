@@ -11,23 +11,24 @@ from dataclasses import dataclass
 
 from parsers.field_names import Meaning, is_person_object, meaning, normal
 from parsers.identifiers import looks_random
+from parsers.late import late
 from parsers.wording import EMPTY_VALUES, IDENTIFIER, LONG_NUMBER, PLACEHOLDER, TYPE_NAMES, collapsed, names_a_thing, says_a_rule
 
 _SCHEMA_WORDS = EMPTY_VALUES | frozenset(
     "new DateTime String Int Float Boolean Json Decimal BigInt Bytes Date Object Array connect disconnect create createMany update upsert where data "
     "include select set datetime UUID ObjectId Buffer Some Map Set infinity Symbol Circular Getter Function class struct".split()
 )
-_BRACKET = re.compile(r'(?<!\\)"(?:[^"\\\n]|\\.)*"|(?<![\w\\])\'(?:[^\'\\\n]|\\.)*\'(?!\w)|[\[({]|[\])}]')
-_REGION_STOP = re.compile(r"\n(?![ \t\]})\"'+?~\n]|→)")
+_BRACKET = late(r'(?<!\\)"(?:[^"\\\n]|\\.)*"|(?<![\w\\])\'(?:[^\'\\\n]|\\.)*\'(?!\w)|[\[({]|[\])}]')
+_REGION_STOP = late(r"\n(?![ \t\]})\"'+?~\n]|→)")
 _QUOTED = r"\"(?:[^\"\\\n]|\\.)*\"|'(?:[^'\\\n]|\\.|''|'(?=\w))*'|`[^`\n]*`"
-_VALUE_BEFORE = re.compile(
+_VALUE_BEFORE = late(
     r"\b(?P<word>[Rr]eceived|[Vv]alues?|got|input|parsing(?: time)?|time data|from [Ss]tring|with base \d{1,2}|to (?:float|int|number)"
     r"|hex string|cannot parse|out of range|could not (?:parse|convert)(?: string)?|text|literal|unconverted data|[Mm]alformed \w{1,30}"
     r"|[Ii]nvalid (?:email|phone|date|number|id|uuid)|for type \w{1,40}|for enum \w{1,60}"
     r"|[Rr]ecipient|[Mm]ember|[Pp]atient|[Cc]lient|[Cc]ustomer|named person)"
     rf"(?P<sep>:? {{1,2}})(?P<quoted>{_QUOTED})"
 )
-_VALUE_AFTER = re.compile(
+_VALUE_AFTER = late(
     r"(?<=[\"'`])(?: is (?:not a valid|an invalid|not one of|not in the)| cannot be parsed| could not be parsed| is not a number"
     r"| (?:is |has )?already (?:been )?(?:taken|in use|registered)| for column | for key )"
 )
@@ -39,33 +40,33 @@ _VALUE_WORDS = (  # one of them stands in every text that _VALUE_BEFORE matches
 )  # fmt: skip
 _VALUE_FOLLOWERS = (" is ", " cannot be parsed", " could not be parsed", "already ", " for column ", " for key ")
 _SQL_WORDS = ("INSERT INTO", "UPDATE", "DELETE FROM", "SELECT", "RETURNING")
-_CREDENTIALS = re.compile(r"(?<![A-Za-z0-9+.-])([A-Za-z][A-Za-z0-9+.-]{1,30}://)([^\s\"'`<>/?]*)@")
-_DB_CREDENTIALS = re.compile(
+_CREDENTIALS = late(r"(?<![A-Za-z0-9+.-])([A-Za-z][A-Za-z0-9+.-]{1,30}://)([^\s\"'`<>/?]*)@")
+_DB_CREDENTIALS = late(
     r"(?<![A-Za-z0-9+.-])((?:postgres|postgresql|mysql|mariadb|mongodb|redis|rediss|amqp|amqps|mssql|sqlserver|oracle|cockroachdb|clickhouse)"
     r"(?:\+[a-z0-9_]{1,20})?://)([^\s\"'`<>@/]{0,80}:[^\s\"'`<>]{0,200})@(?=[\w.\[-])"
 )
-_QUOTED_QUERY = re.compile(r"(\"(?:[A-Z]{3,7} )?[^\"\s?]{0,2000})\?[^\"\n=]{0,200}=[^\"\n]*?(?=\s+HTTP/\d|\s+\d{3}\b|\\?\")")
-_QUERY = re.compile(r"(?<=[\w/\]}>%.~-])\?[^\s\"'`<>=\\]*=[^\s\"'`\\]*")
-_PLACEHOLDERS_ONLY = re.compile(
+_QUOTED_QUERY = late(r"(\"(?:[A-Z]{3,7} )?[^\"\s?]{0,2000})\?[^\"\n=]{0,200}=[^\"\n]*?(?=\s+HTTP/\d|\s+\d{3}\b|\\?\")")
+_QUERY = late(r"(?<=[\w/\]}>%.~-])\?[^\s\"'`<>=\\]*=[^\s\"'`\\]*")
+_PLACEHOLDERS_ONLY = late(
     r"\((?:[\s,]|\$\d+|\?|%\(\w+\)s|%s|:\w+|@\w+|NULL|DEFAULT|null|default|<values>|now\(\)|::\w+)*\)\Z"
 )
-_SQL_WORD = re.compile(r"\b(?:INSERT INTO|UPDATE|DELETE FROM|SELECT|RETURNING)\b")
-_BOUND_VALUES = re.compile(r"(?<=[\s)])\[(?=[\"'\d\[]|nil\b)")
-_INVOCATION = re.compile(r"Invalid `[^`\n]{1,120}` invocation[^\n]*\n")
-_CODE_FRAME = re.compile(r"\A\s{0,40}(?:→\s{0,20})?\d{1,7}\s")
-_MARKED_LINE = re.compile(r"\A\s{0,200}(?:[+?](?=\s)|~)[^\"'\d\n]*\Z")
-_REGION = re.compile(
+_SQL_WORD = late(r"\b(?:INSERT INTO|UPDATE|DELETE FROM|SELECT|RETURNING)\b")
+_BOUND_VALUES = late(r"(?<=[\s)])\[(?=[\"'\d\[]|nil\b)")
+_INVOCATION = late(r"Invalid `[^`\n]{1,120}` invocation[^\n]*\n")
+_CODE_FRAME = late(r"\A\s{0,40}(?:→\s{0,20})?\d{1,7}\s")
+_MARKED_LINE = late(r"\A\s{0,200}(?:[+?](?=\s)|~)[^\"'\d\n]*\Z")
+_REGION = late(
     r"(?<![\w$.-])(?P<q>[\"']?)(?P<key>[A-Za-z_][\w$.-]{0,60})(?P=q) ?(?::|=>|=) ?(?:%|#?<?[A-Z]\w{0,60} ?)?(?=[\[{]|(?<==)\()"
 )
-_REGION_TOKEN = re.compile(
+_REGION_TOKEN = late(
     r"(?P<kept><(?:[a-z_]{2,16}:[0-9a-f]{8}|(?:string|text) \d{1,7}|number|secret|birth_date|query|values)>|~+"
     r"|\[(?:Object|Array|Function[^\]\n]{0,60}|Circular[^\]\n]{0,20})\])"
     r"|(?P<string>\"(?:[^\"\\\n]|\\.)*(?:\"|(?=\n)|\Z)|'(?:[^'\\\n]|\\.|''|'(?=\w))*(?:'|(?=\n)|\Z)|`[^`\n]*(?:`|(?=\n)|\Z))"
     r"|(?P<word>[^\W\d][\w$.-]*)|(?P<number>[+-]?\d[\w.:/+-]*)"
 )
-_IS_KEY = re.compile(r"\??\s{0,2}(?::(?!:)|=>|=)")
-_IS_CALL = re.compile(r" ?[({]|>")
-_CALL_VALUE = re.compile(
+_IS_KEY = late(r"\??\s{0,2}(?::(?!:)|=>|=)")
+_IS_CALL = late(r" ?[({]|>")
+_CALL_VALUE = late(
     r"\b(?P<call>(?:Date|Decimal|BigInt|ObjectI[dD]|UUID|Buffer|Timestamp|DateTime|LocalDate|datetime|date|Some)\()"
     r"(?P<quoted>\"[^\"\n]{0,120}\"|'[^'\n]{0,120}'|`[^`\n]{0,120}`)(?=\))|\b(?P<dated>datetime\.(?:date|datetime)\()[\d, ]{{6,60}}"
 )
@@ -134,9 +135,9 @@ def _row(text: str, start: int, line_end: int) -> int:
 
 
 _LAST_OF_ROW = _until_last(r"\)\.?(?=[\"'`\\]|\s*$|\s*\n|\s+(?:CONTEXT|HINT|WHERE|STATEMENT|\[SQL))")
-_ROW_ENDS_LATER = re.compile(r"(\)\.)[ \t]*(?=\n|\Z)")
-_NEW_EVENT = re.compile(r"\n(?:\{\"|\d{4}-\d\d-\d\d|\[|[A-Z]+:? )")
-_KEY_VALUE_END = re.compile(r"\) (?:already exists|is not present|is still referenced|conflicts with|is duplicated)")
+_ROW_ENDS_LATER = late(r"(\)\.)[ \t]*(?=\n|\Z)")
+_NEW_EVENT = late(r"\n(?:\{\"|\d{4}-\d\d-\d\d|\[|[A-Z]+:? )")
+_KEY_VALUE_END = late(r"\) (?:already exists|is not present|is still referenced|conflicts with|is duplicated)")
 
 
 def _key_values(text: str, start: int, line_end: int) -> int:
@@ -153,65 +154,65 @@ def _value(text: str, start: int, line_end: int) -> int:
 
 
 _CUTS: tuple[_Cut, ...] = (
-    _Cut(needle="Failing row contains (", head=re.compile(r"Failing row contains \("), end=_row),
+    _Cut(needle="Failing row contains (", head=late(r"Failing row contains \("), end=_row),
     _Cut(
-        needle=")=(", head=re.compile(r"\b[Kk]ey \([^()\n]{0,200}(?:\([^()\n]{0,100}\)[^()\n]{0,100}){0,4}\)=\("), end=_key_values
+        needle=")=(", head=late(r"\b[Kk]ey \([^()\n]{0,200}(?:\([^()\n]{0,100}\)[^()\n]{0,100}){0,4}\)=\("), end=_key_values
     ),
-    _Cut(needle="Duplicate entry '", head=re.compile(r"Duplicate entry '"), end=_until(r"' for key")),
+    _Cut(needle="Duplicate entry '", head=late(r"Duplicate entry '"), end=_until(r"' for key")),
     _Cut(
         needle="duplicate key value is (",
-        head=re.compile(r"duplicate key value is \("),
+        head=late(r"duplicate key value is \("),
         end=_until_last(r"\)\.?(?=[\"'`\\]|\s*$)"),
     ),
-    _Cut(needle="dup key: {", head=re.compile(r"dup key: "), end=_balanced, to="{ <values> }"),
+    _Cut(needle="dup key: {", head=late(r"dup key: "), end=_balanced, to="{ <values> }"),
     _Cut(
         needle="input_value=",
-        head=re.compile(r"\binput_value="),
+        head=late(r"\binput_value="),
         end=_until(r", input_type=\w+\]?\s*$|\]\s*$|, input_type=\w+\]?\s*\n"),
     ),
-    _Cut(needle="rejected value [", head=re.compile(r"rejected value \["), end=_until(r"\]; |\]$|\]\)")),
-    _Cut(needle="got invalid value ", head=re.compile(r"got invalid value "), end=_value),
-    _Cut(needle="arameters", head=re.compile(r"\[parameters: (?=[\[({])"), end=_balanced),
-    _Cut(needle="arameters=[", head=re.compile(r"\bParameters=\["), end=_inside),
-    _Cut(needle="arams", head=re.compile(r"(?:-- PARAMETERS|\bParams): (?=[\[({])"), end=_balanced, to="[<values>]"),
-    _Cut(needle="ARAMETERS: ", head=re.compile(r"-- PARAMETERS: (?=[\[({])"), end=_balanced, to="[<values>]"),
-    _Cut(needle="params: ", head=re.compile(r"(?<![\w.])params: (?![\[{])"), end=_until(r"\n")),
-    _Cut(needle="arameters: $1", head=re.compile(r"\bparameters: (?=\$1)"), end=_until(r"\n")),
+    _Cut(needle="rejected value [", head=late(r"rejected value \["), end=_until(r"\]; |\]$|\]\)")),
+    _Cut(needle="got invalid value ", head=late(r"got invalid value "), end=_value),
+    _Cut(needle="arameters", head=late(r"\[parameters: (?=[\[({])"), end=_balanced),
+    _Cut(needle="arameters=[", head=late(r"\bParameters=\["), end=_inside),
+    _Cut(needle="arams", head=late(r"(?:-- PARAMETERS|\bParams): (?=[\[({])"), end=_balanced, to="[<values>]"),
+    _Cut(needle="ARAMETERS: ", head=late(r"-- PARAMETERS: (?=[\[({])"), end=_balanced, to="[<values>]"),
+    _Cut(needle="params: ", head=late(r"(?<![\w.])params: (?![\[{])"), end=_until(r"\n")),
+    _Cut(needle="arameters: $1", head=late(r"\bparameters: (?=\$1)"), end=_until(r"\n")),
     _Cut(
         needle="binding parameter",
-        head=re.compile(r"binding parameter [^\n\[]{0,60}(?:\[\w+\] as \[\w+\] - |<- )\["),
+        head=late(r"binding parameter [^\n\[]{0,60}(?:\[\w+\] as \[\w+\] - |<- )\["),
         end=_until_last(r"\]"),
     ),
     _Cut(
         needle="] ",
-        head=re.compile(r"\[(?:generated in|cached since|raw sql|no key|dialect|caching disabled)[^\]\n]{0,60}\] (?=[\[({])"),
+        head=late(r"\[(?:generated in|cached since|raw sql|no key|dialect|caching disabled)[^\]\n]{0,60}\] (?=[\[({])"),
         end=_until(r"\n"),
     ),
     _Cut(
         needle="nexpected token",
-        head=re.compile(r"Unexpected token [^\n]{1,12}?, (?=\.{0,3}\")"),
+        head=late(r"Unexpected token [^\n]{1,12}?, (?=\.{0,3}\")"),
         end=_until_last(r" is not valid JSON"),
         to='"<values>"',
     ),
-    _Cut(needle="Path `", head=re.compile(r"\bPath `[^`\n]{1,120}` (?:is invalid )?\("), end=_until(r"\)[ .,]|\)$")),
-    _Cut(needle=" constant (", head=re.compile(r"\bInvalid \w{1,30} constant \("), end=_until(r"\) ")),
+    _Cut(needle="Path `", head=late(r"\bPath `[^`\n]{1,120}` (?:is invalid )?\("), end=_until(r"\)[ .,]|\)$")),
+    _Cut(needle=" constant (", head=late(r"\bInvalid \w{1,30} constant \("), end=_until(r"\) ")),
     _Cut(
         needle="nvalid ",
-        head=re.compile(
+        head=late(
             r"\b[Ii]nvalid (?:\w{1,20} ){0,2}(?:string|value|id|number|date|format|email|uuid): (?=[^\s\"'`]{1,200}\s*(?:\n|\Z))"
         ),
         end=_until(r"\s"),
     ),
-    _Cut(needle="|", head=re.compile(r"\b(?:PID|NK1|IN1|GT1|PV1|OBX|NTE)\|(?=[^\n|]{0,80}\|)"), end=_until(r"\n")),
+    _Cut(needle="|", head=late(r"\b(?:PID|NK1|IN1|GT1|PV1|OBX|NTE)\|(?=[^\n|]{0,80}\|)"), end=_until(r"\n")),
     _Cut(
         needle="PRIVATE KEY-----",
-        head=re.compile(r"-----BEGIN [A-Z ]{0,30}PRIVATE KEY-----"),
+        head=late(r"-----BEGIN [A-Z ]{0,30}PRIVATE KEY-----"),
         end=_until(r"-----END "),
         to="<secret>",
     ),
 )
 _VALUES_LIST = _Cut(
-    needle="(", head=re.compile(r"\b[Vv][Aa][Ll][Uu][Ee][Ss] ?(?=\()|(?<=\(<values>\)),\s?(?=\()"), end=_balanced, to="(<values>)"
+    needle="(", head=late(r"\b[Vv][Aa][Ll][Uu][Ee][Ss] ?(?=\()|(?<=\(<values>\)),\s?(?=\()"), end=_balanced, to="(<values>)"
 )
 
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 import re
 
 from parsers.identifiers import is_public_ipv4, looks_random
+from parsers.late import late
 from parsers.vocabulary import WORDS
 
-PLACEHOLDER = re.compile(
+PLACEHOLDER = late(
     r"<(?:[a-z_]{2,16}:[0-9a-f]{8}|(?:string|text) \d{1,7}|number|secret|birth_date|query|values|credentials|redacted: [a-z0-9 ]{1,60})>"
 )
 EMPTY_VALUES = frozenset(
@@ -32,24 +33,24 @@ TYPE_NAMES = frozenset(
     "string number integer boolean object array null undefined nan date bigint symbol function map set unknown never NaN void any float int bool "
     "Date String Number Boolean Object Array".split()
 )
-CODE_NAME = re.compile(r"\A(?:[a-z][\w.:/@-]*|[A-Z]\w*(?:Error|Exception|Warning|Fault|Failure|Issue)|[A-Z]{2,}[A-Z0-9_]*)\Z")
-IDENTIFIER = re.compile(r"\A@?(?:[^\s\"'@]|@(?=\d)){1,160}\Z")
-LONG_NUMBER = re.compile(r"\d{6,}")
-MIGRATION = re.compile(
+CODE_NAME = late(r"\A(?:[a-z][\w.:/@-]*|[A-Z]\w*(?:Error|Exception|Warning|Fault|Failure|Issue)|[A-Z]{2,}[A-Z0-9_]*)\Z")
+IDENTIFIER = late(r"\A@?(?:[^\s\"'@]|@(?=\d)){1,160}\Z")
+LONG_NUMBER = late(r"\d{6,}")
+MIGRATION = late(
     r"(?<!\d)(?:V?\d{4,14}(?:[_.]\d+){0,6}_{1,2}\w|\d{14}\b)|(?<!\w)(?:[A-Za-z_]{6,120}\d{13}\b|\w{1,60}[./]\d{4}_\w)"
 )
-PROSE_WORD = re.compile(r"[^\W\d_]+(?:['’][^\W\d_]+)*")
-_CODE_TOKEN = re.compile(r"[\w.$:/#*+-]+")
-_CODE_SIGN = re.compile(r"[a-z][A-Z]|[_.:/#$\d]|[A-Z]{2}")
+PROSE_WORD = late(r"[^\W\d_]+(?:['’][^\W\d_]+)*")
+_CODE_TOKEN = late(r"[\w.$:/#*+-]+")
+_CODE_SIGN = late(r"[a-z][A-Z]|[_.:/#$\d]|[A-Z]{2}")
 _NAMESAKES = frozenset(("Mark", "Will", "Grant", "May", "Ruby", "Rose", "Jest", "Chase", "Puma", "Koa", "Rich", "Frank"))
-MESSAGE_LIKE = re.compile(
+MESSAGE_LIKE = late(
     r"\b(?:required|invalid|must|is|are|expected|missing|not|valid|should|cannot|can't|taken|exists?|too|least|most|blank|null|unique|allowed)\b",
     re.IGNORECASE,
 )
 
 
-STAMP = re.compile(r"\A\d{4}-\d\d-\d\d[T ]\d\d:\d\d(?::\d\d(?:[.,]\d{1,9})?)?(?:Z|[+-]\d\d:?\d\d)?\Z")
-DATE = re.compile(r"\A\d{1,4}[-/.]\d{1,2}[-/.]\d{1,4}\Z")
+STAMP = late(r"\A\d{4}-\d\d-\d\d[T ]\d\d:\d\d(?::\d\d(?:[.,]\d{1,9})?)?(?:Z|[+-]\d\d:?\d\d)?\Z")
+DATE = late(r"\A\d{1,4}[-/.]\d{1,2}[-/.]\d{1,4}\Z")
 
 
 def collapsed(value: str) -> str:

@@ -12,7 +12,7 @@ REPOSITORY = Path(__file__).resolve().parents[1]
 
 # Top to bottom. A new file gets its line here, below everything that it imports.
 PARSERS = (
-    "model", "errors", "surrogates", "lint/", "statistics", "comparison", "remedies", "identifiers", "field_names",
+    "late", "model", "errors", "surrogates", "lint/", "statistics", "comparison", "remedies", "identifiers", "field_names",
     "vocabulary", "fingerprints", "wording", "structures", "documents", "strict", "shown", "masks", "batch", "formats", "triggers",
     "literals", "extract/", "rules", "layouts", "access", "scan", "columns", "records",
     "classify", "requests", "lifecycle", "migrations", "attribution", "reading", "bulk",

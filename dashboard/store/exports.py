@@ -5,6 +5,7 @@ from __future__ import annotations
 import msgspec
 
 from dashboard.store.database import Database
+from dashboard.store.rollups import A_FAILURE
 from dashboard.store.slices import unpack
 from parsers import Finding, MigrationRun
 
@@ -36,9 +37,9 @@ def request_minutes(db: Database, stream: int) -> list[RequestMinute]:
 
 
 def failure_minutes(db: Database, stream: int) -> list[FailureMinute]:
-    """How often each kind came, examples or not; in the order of time."""
+    """How often each kind of failure came, examples or not; in the order of time. "Ready" and "told to stop" are none, as on the pages."""
     return db.ask(
         "SELECT minute_ms, fingerprint, category, layer, severity, method, route, status, n, first_ms, last_ms "
-        "FROM finding_cells JOIN kinds ON kinds.id = kind WHERE stream = ? ORDER BY 1, 2, 4, 6, 7, 8",
+        f"FROM finding_cells JOIN kinds ON kinds.id = kind WHERE stream = ? AND {A_FAILURE} ORDER BY 1, 2, 4, 6, 7, 8",
         (stream,),
     )

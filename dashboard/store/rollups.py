@@ -35,7 +35,7 @@ TOLD_BY_MINUTE = 5  # newest deployments of a service that the judge is told of 
 MOST_BY_MINUTE = 200_000  # requests of a deployment up to which; above it by the hour
 _STEPS_MIN = (1, 2, 5, 10, 15, 30, 60, 120, 180, 360, 720, 1440, 2880, 10_080, 43_200, 129_600, 525_600)
 _SEVERITIES = (Severity.CRITICAL, Severity.ERROR, Severity.WARNING, Severity.INFO)
-_A_FAILURE = "NOT (kinds.category = 'startup' AND kinds.severity = 'info')"  # "ready", "told to stop": events, no failures
+A_FAILURE = "NOT (kinds.category = 'startup' AND kinds.severity = 'info')"  # "ready", "told to stop": events, no failures
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -353,7 +353,7 @@ def failures_over_time(db: Database, filters: Filters, buckets: int) -> list[Tim
         source, at, owner = "finding_cells AS cells JOIN streams ON streams.id = cells.stream", "cells.minute_ms", "streams.owner"
     rows = db.ask(
         f"SELECT {at} / {step} * {step}, {owner}, kinds.layer, kinds.category, sum(cells.n) FROM {source} "
-        f"JOIN kinds ON kinds.id = cells.kind WHERE {where} AND {_A_FAILURE} GROUP BY 1, 2, 3, 4 ORDER BY 1, 2, 3, 4",
+        f"JOIN kinds ON kinds.id = cells.kind WHERE {where} AND {A_FAILURE} GROUP BY 1, 2, 3, 4 ORDER BY 1, 2, 3, 4",
         where.values,
     )
     return [

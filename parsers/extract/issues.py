@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -18,6 +17,7 @@ from parsers.extract.base import (
     unprefixed,
     without_location,
 )
+from parsers.late import late
 from parsers.literals import values
 
 
@@ -57,7 +57,7 @@ _SAYS_KEYS = (
 )
 _CODE_KEYS = ("code", "keyword", "type", "errorCode", "rule", "kind", "validator")
 _NESTED_KEYS = ("unionErrors", "errors", "children", "issues", "inner")
-_CODE_SHAPE = re.compile(r"[A-Za-z][\w.\-]{1,60}\Z")
+_CODE_SHAPE = late(r"[A-Za-z][\w.\-]{1,60}\Z")
 
 
 @extractor

@@ -19,6 +19,7 @@ from parsers.extract.base import (
     text_extractor,
     unprefixed,
 )
+from parsers.late import late
 from parsers.literals import Bare, values
 
 _WRAPPERS = frozenset(
@@ -158,7 +159,7 @@ def _joined(path: str, name: str) -> str:
     return f"{path}.{name}" if path else name
 
 
-_PRETTY_AT = re.compile(r"^[^\n]{0,40}(?:→|->|\u2192) at ([^\n]{1,200})$", re.MULTILINE)
+_PRETTY_AT = late(r"^[^\n]{0,40}(?:→|->|\u2192) at ([^\n]{1,200})$", re.MULTILINE)
 
 
 @text_extractor
@@ -190,7 +191,7 @@ def _holding(value: Any, *keys: str, depth: int = 0) -> Iterator[Mapping[str, An
             yield from _holding(inner, *keys, depth=depth + 1)
 
 
-_AT = re.compile(r" at \"([\w.\[\]]{1,120})\"")
+_AT = late(r" at \"([\w.\[\]]{1,120})\"")
 
 
 @text_extractor

@@ -7,19 +7,20 @@ import re
 from parsers.extract.base import MAX_CHARS, Extracted, text_extractor
 from parsers.extract.sql import SQLSTATE
 from parsers.formats import strip_prefix
+from parsers.late import late
 
-_MIGRATION_LIST_HEAD = re.compile(
+_MIGRATION_LIST_HEAD = late(
     r"have (?:not yet )?been applied:|has (?:not yet )?been applied:|unapplied migration|[Mm]igrations? to (?:execute|run):"
 )
-_MIGRATION_LIST_LINE = re.compile(
+_MIGRATION_LIST_LINE = late(
     r"^[ \t|│]*(?:[└├]─+[ \t]*|[-*][ \t]+|\d{1,4}[.)][ \t]+|> )?(?:migrations/)?([\w][\w.:-]{4,254}?)/?[ \t]*$"
 )
-_PRISMA_MIGRATION = re.compile(
+_PRISMA_MIGRATION = late(
     r"""Migration name: (\S{1,255})|with migration_name="([^"\n]{1,255})"|The `([^`\n]{1,255})` migration started"""
     r"""|Migration `?([\w.-]{1,255})`? failed to apply|[Tt]he migration `?(\d{8,14}_[\w.-]{1,240})`? could not be found"""
     r"""|migrations/([\w.-]{1,255})/migration\.sql"""
 )
-_PRISMA_DB_CODE = re.compile(
+_PRISMA_DB_CODE = late(
     r"Database error code: (\w{4,6})|SqlState\(E?(\w{5})\)|SqlState\(\"(\w{5})\"\)|`ERROR \w{5} \((\d{4})\)|\bError code: (?!P\d)(\w{4,6})\b"
 )
 
@@ -52,8 +53,8 @@ def prisma_migrate(text: str) -> Extracted:
     )
 
 
-_FLYWAY_SQLSTATE = re.compile(r"^[^\n]{0,80}\bSQL State *: (\w{5})\b", re.MULTILINE)
-_FLYWAY_ERROR_CODE = re.compile(r"^[^\n]{0,80}\bError Code *: (\d{3,5})\b", re.MULTILINE)
+_FLYWAY_SQLSTATE = late(r"^[^\n]{0,80}\bSQL State *: (\w{5})\b", re.MULTILINE)
+_FLYWAY_ERROR_CODE = late(r"^[^\n]{0,80}\bError Code *: (\d{3,5})\b", re.MULTILINE)
 
 
 @text_extractor

@@ -2,31 +2,30 @@
 
 from __future__ import annotations
 
-import re
-
 from parsers.extract.base import MAX_CHARS, Extracted, FirstOf, distinct, every, text_extractor
+from parsers.late import late
 
-_ARGUMENT = re.compile(
+_ARGUMENT = late(
     r"(?:Argument `?([\w.$]{1,120})`?(?: for [\w.$]{1,120})? is missing|Unknown (?:argument|field|arg) `([\w.$]{1,120})`"
     r"|Invalid value for argument `([\w.$]{1,120})`|Invalid value provided\. Expected [^\n]{0,200} for argument `([\w.$]{1,120})`"
     r"|Argument `?([\w.$]{1,120})`?(?: of type \w{1,80})?(?:: | must | needs )|Got invalid value [^\n]{0,300}? on prisma\."
     r"|Unknown field `([\w.$]{1,120})` for)"
 )
-_INVOCATION = re.compile(r"Invalid `(?:prisma\.)?([\w$]{1,80})\.(\w{1,40})\(\)` invocation")
-_MODEL_NAME = re.compile(r"\bmodelName\"?: ['\"](\w{1,80})['\"]")
-_TARGET = re.compile(r"\bfields?: \(([^)\n]{1,400})\)|\bconstraint: \(([^)\n]{1,400})\)")
-_META_TARGET = re.compile(
+_INVOCATION = late(r"Invalid `(?:prisma\.)?([\w$]{1,80})\.(\w{1,40})\(\)` invocation")
+_MODEL_NAME = late(r"\bmodelName\"?: ['\"](\w{1,80})['\"]")
+_TARGET = late(r"\bfields?: \(([^)\n]{1,400})\)|\bconstraint: \(([^)\n]{1,400})\)")
+_META_TARGET = late(
     r"\bmeta\.target(?:\.\d{1,2})?: '([\w.]{1,80})'|\btarget\"?: ?\[\s{0,20}((?:['\"][\w.]{1,80}['\"],?\s{0,20}){1,10})\]"
 )
-_QUOTED = re.compile(r"['\"]([\w.]{1,80})['\"]")
-_NAME = re.compile(r"[A-Za-z_$][\w.$ -]{0,100}")
+_QUOTED = late(r"['\"]([\w.]{1,80})['\"]")
+_NAME = late(r"[A-Za-z_$][\w.$ -]{0,100}")
 _ORIGINAL_CODE = FirstOf(
     (("originalCode", "cause.code"), r"\b(?:originalCode|cause\.code)\"?: ['\"](\w{2,20})['\"]"),
     (("Raw query failed",), r"Raw query failed\. Code: `(\w{2,20})`"),
     (("SqlState(",), r"SqlState\(E?\"?(\w{5})\"?\)"),
     (("SqlState(",), r"\bcode: SqlState\(\"?E?(\w{5})"),
 )
-_NULL_COLUMN = re.compile(r"null value in column \\?\"([^\"\\\n]{1,120})\\?\"")
+_NULL_COLUMN = late(r"null value in column \\?\"([^\"\\\n]{1,120})\\?\"")
 
 
 @text_extractor

@@ -19,9 +19,10 @@ from parsers.extract.base import (
     unprefixed,
     without_location,
 )
+from parsers.late import late
 
-_PYDANTIC = re.compile(r"^(\S[^\n]{0,200})\n\s{1,8}[^\n]{1,2000}[\[(]type=([\w.]{1,60})", re.MULTILINE)
-_PYDANTIC_LOC = re.compile(r"[\w.$\[\]\- >]{1,200}\Z")
+_PYDANTIC = late(r"^(\S[^\n]{0,200})\n\s{1,8}[^\n]{1,2000}[\[(]type=([\w.]{1,60})", re.MULTILINE)
+_PYDANTIC_LOC = late(r"[\w.$\[\]\- >]{1,200}\Z")
 
 
 @text_extractor
@@ -31,7 +32,7 @@ def pydantic_lines(text: str) -> Extracted:
     return Extracted(fields=distinct(without_location(dotted(hit[1])) for hit in hits), code=hits[0][2] if hits else None)
 
 
-_FASTIFY = re.compile(
+_FASTIFY = late(
     r"\b(body|querystring|params|headers)((?:/[\w$.~-]{1,80}){0,20}) (?:must|should) "
     r"(?:(have required property) '([^'\n]{1,100})'|NOT\b|[a-z]{2,20}\b)"
 )
@@ -44,7 +45,7 @@ def fastify_message(text: str) -> Extracted:
     return Extracted(fields=distinct(found))
 
 
-_AJV_TEXT = re.compile(
+_AJV_TEXT = late(
     r"(?:\bdata|\B)((?:[/.][\w$~-]{1,80}|\[\d{1,6}\]){0,20}) (?:must|should) (?:have required property '([^'\n]{1,100})'|NOT\b|be\b|match\b)"
 )
 
@@ -58,8 +59,8 @@ def ajv_text(text: str) -> Extracted:
     return Extracted(fields=distinct(found))
 
 
-_JOI_CHILD = re.compile(r"\bchild \\?\"([^\"\\\n]{1,120})\\?\" fails because \[")
-_QUOTED_SUBJECT = re.compile(
+_JOI_CHILD = late(r"\bchild \\?\"([^\"\\\n]{1,120})\\?\" fails because \[")
+_QUOTED_SUBJECT = late(
     r"(?:^|[\s\[(:.,])\\?\"([^\"\\\n]{1,120})\\?\" (?:is|must|length|with|contains|has|does|failed|cannot|can't|should|missing|size)\b",
     re.MULTILINE,
 )
@@ -89,8 +90,8 @@ def _nested_subjects(text: str) -> list[str]:
 
 
 _MESSAGE_KEYS = ("message", "msg", "reason", "detail", "error", "description", "error_description", "title")
-_QUOTED_NAME = re.compile(r"(?:^|[\s:(])['\"`]([A-Za-z_$][\w.$\[\]]{0,80})['\"`](?=[\s.,:;)]|$)")
-_SUBJECT = re.compile(r"(?:^|: )([a-z_$][\w.$\[\]]{1,80}) (?:is|are|must|should|cannot|can't|has|may|needs|does)\b")
+_QUOTED_NAME = late(r"(?:^|[\s:(])['\"`]([A-Za-z_$][\w.$\[\]]{0,80})['\"`](?=[\s.,:;)]|$)")
+_SUBJECT = late(r"(?:^|: )([a-z_$][\w.$\[\]]{1,80}) (?:is|are|must|should|cannot|can't|has|may|needs|does)\b")
 
 
 @extractor
@@ -110,7 +111,7 @@ def _sentences(fields: Mapping[str, Any], depth: int = 0) -> Iterator[str]:
             yield from _sentences(inner, depth + 1)
 
 
-_SPRING_FIELD = re.compile(r"\bon field '([^'\n]{1,120})'(?:[^\n]{0,400}?codes \[(\w{1,60}))?")
+_SPRING_FIELD = late(r"\bon field '([^'\n]{1,120})'(?:[^\n]{0,400}?codes \[(\w{1,60}))?")
 
 
 @text_extractor
@@ -120,11 +121,11 @@ def spring_fields(text: str) -> Extracted:
     return Extracted(fields=distinct(dotted(hit[1]) for hit in hits), code=next((hit[2] for hit in hits if hit[2]), None))
 
 
-_VIOLATION_TEXT = re.compile(
+_VIOLATION_TEXT = late(
     r"ConstraintViolationException: ((?:[\w.\[\]<> ]{1,120}: [^,\n]{1,200}(?:, |$)){1,50})", re.MULTILINE
 )
-_VIOLATION_PATH = re.compile(r"(?:^|, )([\w.\[\]]{1,120}): ")
-_VIOLATION = re.compile(r"propertyPath=([\w.\[\]]{1,120})(?:[^\n]{0,300}?constraints\.(\w{1,60})\.message)?")
+_VIOLATION_PATH = late(r"(?:^|, )([\w.\[\]]{1,120}): ")
+_VIOLATION = late(r"propertyPath=([\w.\[\]]{1,120})(?:[^\n]{0,300}?constraints\.(\w{1,60})\.message)?")
 
 
 @text_extractor
@@ -137,7 +138,7 @@ def jakarta_violations(text: str) -> Extracted:
     return Extracted(fields=distinct(dotted(hit[1]) for hit in hits), code=next((hit[2] for hit in hits if hit[2]), None))
 
 
-_FLUENT = re.compile(r"(?:^|\s)-- ([\w.\[\]]{1,120}): ")
+_FLUENT = late(r"(?:^|\s)-- ([\w.\[\]]{1,120}): ")
 
 
 @text_extractor
@@ -146,7 +147,7 @@ def fluent_lines(text: str) -> Extracted:
     return Extracted(fields=distinct(dotted(hit[1]) for hit in every(_FLUENT, text)))
 
 
-_GO_FIELD = re.compile(
+_GO_FIELD = late(
     r"Key: '(?:[\w\[\]]{0,120}\.)?([\w.\[\]]{1,120})' Error:Field validation for '([\w.\[\]]{1,120})' failed on the '([^'\n]{1,60})' tag"
 )
 
@@ -158,8 +159,8 @@ def go_validator(text: str) -> Extracted:
     return Extracted(fields=distinct(dotted(hit[1]) for hit in hits), code=hits[0][3] if hits else None)
 
 
-_CLASS_VALIDATOR = re.compile(r"- property ([\w.\[\]]{1,120}) has failed the following constraints: ([\w-]{1,60})")
-_DECORATED = re.compile(
+_CLASS_VALIDATOR = late(r"- property ([\w.\[\]]{1,120}) has failed the following constraints: ([\w-]{1,60})")
+_DECORATED = late(
     r"(?:^|['\"\[,]\s{0,12})(?:each value in )?([A-Za-z_$][\w.$]{0,80}) (?:must|should) (?:not )?(?:be|match|contain|have|exist|end|start)\b"
     r"|(?:^|['\"\[,]\s{0,12})property ([A-Za-z_$][\w.$]{0,80}) should not exist",
     re.MULTILINE,
@@ -193,8 +194,8 @@ def _nest_sentences(fields: Mapping[str, Any]) -> list[str]:
     return found
 
 
-_RAILS = re.compile(r"Validation failed(?: -|:) ([^\n]{1,1000})")
-_RAILS_ATTRIBUTE = re.compile(
+_RAILS = late(r"Validation failed(?: -|:) ([^\n]{1,1000})")
+_RAILS_ATTRIBUTE = late(
     r"(?:^|, )([A-Z][\w ]{0,60}?) (?:can't|can’t|cannot|is|must|has|does|doesn't|should|was|are|needs|translation|already|have|not)\b"
 )
 
@@ -206,9 +207,9 @@ def rails_attributes(text: str) -> Extracted:
     return Extracted(fields=distinct(found))
 
 
-_MONGOOSE_HEAD = re.compile(r"(?:validation failed: |Error: |, |^)([\w.$]{1,120}): (?:Path `|Cast to |Validator failed|[A-Z])")
-_MONGOOSE_PATH = re.compile(r"Path `([\w.$]{1,120})`|at path \"([\w.$]{1,120})\"|for path `([\w.$]{1,120})`")
-_MONGOOSE_KIND = re.compile(r"\bkind: '(\w{1,40})'")
+_MONGOOSE_HEAD = late(r"(?:validation failed: |Error: |, |^)([\w.$]{1,120}): (?:Path `|Cast to |Validator failed|[A-Z])")
+_MONGOOSE_PATH = late(r"Path `([\w.$]{1,120})`|at path \"([\w.$]{1,120})\"|for path `([\w.$]{1,120})`")
+_MONGOOSE_KIND = late(r"\bkind: '(\w{1,40})'")
 _MONGOOSE_KINDS = (
     ("` is required", "required"), ("is not a valid enum value", "enum"), ("is less than minimum allowed", "min"),
     ("is more than maximum allowed", "max"),
@@ -232,8 +233,8 @@ def mongoose_paths(text: str) -> Extracted:
     return Extracted(fields=distinct([*heads, *named]), code=kind[1] if kind else told[1] if told else None)
 
 
-_YUP_PATH = re.compile(r"\bpath\"?: ?['\"]([\w.$\[\]]{1,120})['\"]")
-_YUP_SENTENCE = re.compile(
+_YUP_PATH = late(r"\bpath\"?: ?['\"]([\w.$\[\]]{1,120})['\"]")
+_YUP_SENTENCE = late(
     r"(?:^|['\": ])([A-Za-z_$][\w.$\[\]]{0,120}) (?:is a required field|must be |must match |must contain |field (?:has|must) |cannot be null)",
     re.MULTILINE,
 )
@@ -246,7 +247,7 @@ def yup_paths(text: str) -> Extracted:
     return Extracted(fields=distinct(dotted(path) for path in paths))
 
 
-_SEQUELIZE = re.compile(
+_SEQUELIZE = late(
     r"(?:[Vv]iolation|error): (?:[A-Z]\w{0,60}\.)?([a-z_]\w{0,60}) (?:cannot|must|should|is)\b|\bpath\"?: ?['\"](\w{1,80})['\"]"
     r"|\bon (\w{1,60}) failed\b"
 )
@@ -258,7 +259,7 @@ def sequelize_paths(text: str) -> Extracted:
     return Extracted(fields=distinct(next((group for group in hit.groups() if group), "") for hit in every(_SEQUELIZE, text)))
 
 
-_ERRORLIST = re.compile(r"<li>([\w.]{1,80})<ul class=\"errorlist\"")
+_ERRORLIST = late(r"<li>([\w.]{1,80})<ul class=\"errorlist\"")
 
 
 @text_extractor
@@ -267,7 +268,7 @@ def django_errorlist(text: str) -> Extracted:
     return Extracted(fields=distinct(hit[1] for hit in every(_ERRORLIST, text)))
 
 
-_ASPNET_FIELD = re.compile(r"\"((?:\$\.)?[A-Za-z_][\w.\[\]]{0,120})\": ?\[\s{0,20}\"")
+_ASPNET_FIELD = late(r"\"((?:\$\.)?[A-Za-z_][\w.\[\]]{0,120})\": ?\[\s{0,20}\"")
 
 
 @text_extractor
@@ -277,7 +278,7 @@ def aspnet_errors(text: str) -> Extracted:
     return Extracted(fields=distinct(dotted(hit[1].removeprefix("$.")) for hit in every(_ASPNET_FIELD, after)))
 
 
-_SPRING_PROPERTY = re.compile(r"(?:Property|on field|property): ?'?([\w.\-\[\]]{1,120})")
+_SPRING_PROPERTY = late(r"(?:Property|on field|property): ?'?([\w.\-\[\]]{1,120})")
 
 
 @text_extractor
@@ -286,8 +287,8 @@ def spring_property(text: str) -> Extracted:
     return Extracted(fields=distinct(hit[1] for hit in every(_SPRING_PROPERTY, text)))
 
 
-_GRAPHQL_VARIABLE = re.compile(r"\bVariable \\?\"\$(\w{1,80})\\?\"")
-_GRAPHQL_FIELD = re.compile(
+_GRAPHQL_VARIABLE = late(r"\bVariable \\?\"\$(\w{1,80})\\?\"")
+_GRAPHQL_FIELD = late(
     r"\bField \\?\"?([\w.]{1,80})\\?\"? (?:argument \\?\"\w{1,80}\\?\" )?of (?:required )?type"
     r"|\bat \\?\"(?:\w{1,80}\.)?([\w.]{1,80})\\?\";?|\bvalue\.([\w.]{1,80}) of required type"
 )
@@ -300,7 +301,7 @@ def graphql_fields(text: str) -> Extracted:
     return Extracted(fields=distinct(found or (hit[1] for hit in every(_GRAPHQL_VARIABLE, text))))
 
 
-_STATUS = re.compile(r"\b(?:statusCode|status_code|status|http_status|HTTP_STATUS|httpStatus)\"? ?[:=] ?(4\d\d|5\d\d)\b")
+_STATUS = late(r"\b(?:statusCode|status_code|status|http_status|HTTP_STATUS|httpStatus)\"? ?[:=] ?(4\d\d|5\d\d)\b")
 
 
 @text_extractor
@@ -310,7 +311,7 @@ def printed_status(text: str) -> Extracted:
     return Extracted(status=int(hit[1]) if hit else None)
 
 
-_OZZO = re.compile(r"(?<![\w.])([\w.]{1,80}): (?:cannot be blank|must be |the length must be )")
+_OZZO = late(r"(?<![\w.])([\w.]{1,80}): (?:cannot be blank|must be |the length must be )")
 
 
 @text_extractor
@@ -319,8 +320,8 @@ def ozzo_fields(text: str) -> Extracted:
     return Extracted(fields=distinct(hit[1] for hit in every(_OZZO, text) if hit[1] not in ("error", "err", "msg", "message")))
 
 
-_LARAVEL_FIELD = re.compile(r"\bThe ([a-z][\w.]{0,60}(?: [a-z][\w.]{0,30}){0,4}?) field (?:is|must|has|format|confirmation|may|does|cannot)\b")
-_SYMFONY_FIELD = re.compile(r"\bObject\([\w\\]{1,160}\)\.([\w.\[\]]{1,120}):\s")
+_LARAVEL_FIELD = late(r"\bThe ([a-z][\w.]{0,60}(?: [a-z][\w.]{0,30}){0,4}?) field (?:is|must|has|format|confirmation|may|does|cannot)\b")
+_SYMFONY_FIELD = late(r"\bObject\([\w\\]{1,160}\)\.([\w.\[\]]{1,120}):\s")
 
 
 @text_extractor

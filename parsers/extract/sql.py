@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import re
-
 from parsers.extract.base import MAX_CHARS, Extracted, FirstOf, distinct, text_extractor
+from parsers.late import late
 
 _STATE = r"([0-9][0-9A-Z]{4}|[XFHP][0-9A-Z][0-9]{2}[0-9A-Z])"
 SQLSTATE = FirstOf(
@@ -20,8 +19,8 @@ SQLSTATE = FirstOf(
     (("ERROR", "FATAL", "PANIC"), r"\b(?:ERROR|FATAL|PANIC):?\s{1,2}([0-9][0-9A-Z]{4})(?::| \()"),
     (("] ERROR", "] FATAL"), r"\[([0-9][0-9A-Z]{4})\] (?:ERROR|FATAL)"),
 )
-_KEY_DETAIL = re.compile(r"\bKey \(([^\n]{1,300}?)\)=\(")
-_COLUMN_OBJECT = re.compile(r"\bcolumn\"?: ['\"]([^'\"\n]{1,120})['\"]")
+_KEY_DETAIL = late(r"\bKey \(([^\n]{1,300}?)\)=\(")
+_COLUMN_OBJECT = late(r"\bcolumn\"?: ['\"]([^'\"\n]{1,120})['\"]")
 _TABLE_TEXT = FirstOf(
     (("relation ", " table "), r"\b(?:of relation|on table|relation|on relation|from table) \\?\"([^\"\\\n]{1,120})\\?\""),
     (("table: ", 'table": '), r"\btable\"?: ['\"]([^'\"\n]{1,120})['\"]"),
@@ -46,7 +45,7 @@ def postgres_detail(text: str) -> Extracted:
     return Extracted(fields=distinct(columns), table=table[1] if table else None)
 
 
-_FUNCTION = re.compile(r"\w{1,60}\(+([\w\"]{1,120})")
+_FUNCTION = late(r"\w{1,60}\(+([\w\"]{1,120})")
 
 
 def _plain_column(text: str) -> str:
@@ -55,7 +54,7 @@ def _plain_column(text: str) -> str:
     return (inner[1] if inner else text.strip()).split("::", 1)[0].strip('"() ')
 
 
-_SQLITE = re.compile(r"\b(?:NOT NULL|UNIQUE|PRIMARY KEY) constraint failed: ([\w.]{1,120}(?:, [\w.]{1,120}){0,10})")
+_SQLITE = late(r"\b(?:NOT NULL|UNIQUE|PRIMARY KEY) constraint failed: ([\w.]{1,120}(?:, [\w.]{1,120}){0,10})")
 
 
 @text_extractor
@@ -67,10 +66,10 @@ def sqlite_columns(text: str) -> Extracted:
     )
 
 
-_MYSQL_COLUMN = re.compile(
+_MYSQL_COLUMN = late(
     r"\b(?:[Cc]olumn(?: name)?|Field|value for) '([^'\n]{1,120})'|\bfor column [^\n]{0,120}[`'](\w{1,120})[`'] at row"
 )
-_MYSQL_TABLE = re.compile(r"\bTable '([^'\n]{1,120})' (?:doesn't exist|already exists)")
+_MYSQL_TABLE = late(r"\bTable '([^'\n]{1,120})' (?:doesn't exist|already exists)")
 
 
 @text_extractor
@@ -81,9 +80,9 @@ def mysql_names(text: str) -> Extracted:
     return Extracted(fields=distinct([column[1] or column[2]]) if column else (), table=table[1] if table else None)
 
 
-_DUP_KEY = re.compile(r"\bdup key: \{ ([^{}\n]{1,400})\}?")
-_DUP_NAME = re.compile(r"(?:^|, )\"?([A-Za-z_][\w.]{0,80})\"?: ")
-_MONGO_CODE = re.compile(r"\bcode\"?: ?(\d{1,6})\b")
+_DUP_KEY = late(r"\bdup key: \{ ([^{}\n]{1,400})\}?")
+_DUP_NAME = late(r"(?:^|, )\"?([A-Za-z_][\w.]{0,80})\"?: ")
+_MONGO_CODE = late(r"\bcode\"?: ?(\d{1,6})\b")
 
 
 @text_extractor
