@@ -17,7 +17,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from parsers.formats import Payload, decode, field_of, strip_controls
-from parsers.layouts import KNOWN_METHODS, METHODS, Line, read_candidate, read_line
+from parsers.layouts import KNOWN_METHODS, METHODS, Line, address_in, read_candidate, read_line
 from parsers.masks import plain_path, route_template
 from parsers.model import Access
 
@@ -127,6 +127,13 @@ def access_of_text(text: str, *, health_paths: Sequence[str] = (), candidate: bo
     if line is None and "handled request" in text:
         line = _caddy_console(text)
     return _access(line, health_paths) if line is not None else None
+
+
+def access_of_parts(parts: tuple[Any, ...], *, health_paths: Sequence[str] = ()) -> Access:
+    """The refused request whose parts the columns have told apart (parsers/columns.py)."""
+    method, target, status, before, after = parts
+    line = Line(method=method, target=target, status=status, client=address_in(before.partition("[")[0]), agent=after[4:])
+    return _access(line, health_paths)
 
 
 def access_of_record(

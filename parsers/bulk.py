@@ -23,7 +23,7 @@ from dataclasses import dataclass, field, replace
 from itertools import chain
 from typing import TYPE_CHECKING, Any
 
-from parsers.access import access_of_record, access_of_text, parse_access
+from parsers.access import access_of_parts, access_of_record, access_of_text, parse_access
 from parsers.batch import Batch, in_batches
 from parsers.classify import ERROR_LIKE, Said, access_fact, fact_of, say
 from parsers.formats import Payload, decode, structured
@@ -194,6 +194,7 @@ class BulkReader:
             kinds=kinds,
             unlike=unlike,
             candidates=candidates,
+            refused=counted.refused,
             sure=counted.sure,
             rules=marks.rules,
             escaped=marks.escaped,
@@ -258,9 +259,6 @@ class BulkReader:
             _remember(self._payloads, text, payload)
         return payload
 
-    def access_in(self, payload: Payload) -> Access | None:
-        return parse_access(payload, health_paths=self.reader.health_paths)
-
     def opens(self, payload: Payload) -> bool:
         """As Reader.opens, for an event that is no access line."""
         if payload.fields is not None:
@@ -300,11 +298,13 @@ class _Plan:
     """`kinds`: of each event QUIET (nothing in it), SURE (an access line that is counted), LIGHT (may be an access line), HEAVY.
 
     `unlike`: the plain events that can't be access lines. `candidates`: those that hold what access lines hold.
+    `refused`: the parts of those that are refused requests without doubt.
     """
 
     kinds: Any
     unlike: Any
     candidates: Any
+    refused: dict[int, tuple[Any, ...]]
     sure: Any
     rules: dict[int, set[int]]
     escaped: Any
@@ -404,7 +404,7 @@ class _Walk:
         rules = self.rules_of(at)
         self.wanted.numbers = rules
         state = self.state
-        access = None if self.plan.unlike[self.numbers[at]] else self.bulk.access_in(payload)
+        access = self.access_in(self.numbers[at], payload)
         if access is not None:
             record = Record(events=(event,), payload=payload, texts=(payload.text,), seq=self.seqs[at])
             self.worker.keep(record, access_fact(record, access, self.bulk._narrowed.rules, self.bulk.reader.redactor))  # noqa: SLF001
@@ -415,6 +415,15 @@ class _Walk:
             state.block_rules = rules
         else:
             self.say(Record(events=(event,), payload=payload, texts=(payload.text,), seq=self.seqs[at]))
+
+    def access_in(self, number: int, payload: Payload) -> Access | None:
+        """As parse_access, with what the columns know of the event already."""
+        if self.plan.unlike[number]:
+            return None
+        health_paths = self.bulk.reader.health_paths
+        if payload.fields is None:
+            return access_of_text(payload.text, health_paths=health_paths, candidate=bool(self.plan.candidates[number]))
+        return parse_access(payload, health_paths=health_paths)
 
     def say(self, record: Record) -> None:
         """What a record without an access line says; equal texts say the same, and stack traces are full of them."""
@@ -429,6 +438,10 @@ class _Walk:
         """An event without a needle: an access line, or nothing."""
         number = self.numbers[at]
         text = self.batch.text(number)
+        parts = self.plan.refused.get(number)
+        if parts is not None and text.isprintable():
+            self.access(at, access_of_parts(parts, health_paths=self.bulk.reader.health_paths), Payload(text=text))
+            return
         health_paths = self.bulk.reader.health_paths
         record = structured(text) if self.plan.escaped is not None and self.plan.escaped[number] else None
         payload = None
@@ -441,10 +454,7 @@ class _Walk:
             if payload.fields is None and unknown is not None and unknown.search(payload.text) is not None:
                 self.heavy(at)
                 return
-            if payload.fields is None:  # the columns asked for what an access line holds, or it was never asked
-                access = access_of_text(payload.text, health_paths=health_paths, candidate=bool(self.plan.candidates[number]))
-            else:
-                access = parse_access(payload, health_paths=health_paths)
+            access = self.access_in(number, payload)
         if access is None:
             self.chatter(at)
         else:

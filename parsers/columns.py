@@ -3,8 +3,9 @@
     203.0.113.7 - - [18/Nov/2025:15:03:31 +0000] "POST /x HTTP/1.1" 201 383 "-" "Mozilla/5.0"    combined, common
     INFO:     127.0.0.1:55394 - "GET /x HTTP/1.1" 200 OK                                         uvicorn
 
-Only lines that leave no doubt are counted here, and only answered ones below 400: what is refused, aborted or unusual is
-read line by line like anywhere else. tests/parsers/test_bulk.py holds both ways to the same counts.
+Only lines that leave no doubt are counted here, and only answered ones below 400. Of refused ones that leave no doubt the parts
+are handed on; what is aborted or unusual is read line by line like anywhere else. tests/parsers/test_bulk.py holds both ways
+to the same answers.
 
 JSON records are put into classes: lines that are equal but for values that no reading of a request looks at (times, ids,
 durations, queries). The one reader of records (parsers/access.py) then reads the first of each class for all of it.
@@ -14,8 +15,9 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
+from typing import Any
 
 import numpy as np
 import polars as pl
@@ -35,13 +37,22 @@ _LOGFMT = r"[ \t,{](?:level|lvl|msg|message|method|status|status_code|http_statu
 _MAYBE = MAYBE.pattern
 
 
+Refused = tuple[Any, ...]  # method, target, status, before, after
+# Nothing that a collector puts before a line may stand there: only the address, and what these two layouts have behind it.
+_ADDRESS_FIRST = r"^(?:[0-9A-Fa-f.:]{2,45} - \S{1,200} \[[^\]\n]{8,40}\] |INFO: {1,8}[0-9A-Fa-f.:]{2,51} - )$"
+
+
 @dataclass(slots=True)
 class Counted:
-    """`counts`: number of the stream in the batch -> key -> requests. `sure`: the events counted. `maybe`: those that may be access lines."""
+    """`counts`: number of the stream in the batch -> key -> requests. `sure`: the events counted. `maybe`: those that may be access lines.
+
+    `refused`: of the latter those that are, without doubt: number of the event -> method, target, status, what stands before, and after.
+    """
 
     counts: dict[int, dict[CountKey, int]]
     sure: Flags
     maybe: Flags
+    refused: dict[int, Refused] = field(default_factory=dict)
 
     def __add__(self, other: Counted) -> Counted:
         """Both, of the same batch and of other events of it."""
@@ -50,20 +61,21 @@ class Counted:
             own = counts.setdefault(stream, {})
             for key, count in cells.items():
                 own[key] = own.get(key, 0) + count
-        return Counted(counts=counts, sure=self.sure | other.sure, maybe=self.maybe | other.maybe)
+        refused = {**self.refused, **other.refused}
+        return Counted(counts=counts, sure=self.sure | other.sure, maybe=self.maybe | other.maybe, refused=refused)
 
 
 def count_access(batch: Batch, plain: Flags | None, health_paths: Sequence[str] = ()) -> Counted:
     """Counts the sure access lines of a batch. `plain`: the events to look at, None for all of them."""
     frame = _frame(batch, plain)
-    parsed = _parsed(frame)
+    likely = _likely(frame)
+    rows = _sure(likely)
     sure = np.zeros(len(batch), dtype=np.bool_)
-    maybe = np.zeros(len(batch), dtype=np.bool_)
-    rows = parsed.filter(pl.col("sure"))
     sure[rows["row"].to_numpy()] = True
-    rest = parsed.filter(~pl.col("sure")).join(frame, on="row").filter(pl.col("line").str.contains(_MAYBE))
+    rest = frame.filter(pl.Series(~sure[frame["row"].to_numpy()])).filter(pl.col("line").str.contains(_MAYBE))
+    maybe = np.zeros(len(batch), dtype=np.bool_)
     maybe[rest["row"].to_numpy()] = True
-    return Counted(counts=_grouped(rows, tuple(health_paths)), sure=sure, maybe=maybe)
+    return Counted(counts=_grouped(rows, tuple(health_paths)), sure=sure, maybe=maybe, refused=_refused(likely))
 
 
 def _frame(batch: Batch, plain: Flags | None) -> pl.DataFrame:
@@ -93,8 +105,8 @@ def _lines(batch: Batch) -> pl.Series:
     return pl.Series(pl.from_arrow(column))
 
 
-def _parsed(frame: pl.DataFrame) -> pl.DataFrame:
-    """Each line split at its first three quotes: before, request, after; and whether all of them leave no doubt."""
+def _likely(frame: pl.DataFrame) -> pl.DataFrame:
+    """Answered requests that leave no doubt: row, stream, minute, and what stands before, in and after the first quotes."""
     parts = frame.select(
         "row",
         "stream",
@@ -107,29 +119,38 @@ def _parsed(frame: pl.DataFrame) -> pl.DataFrame:
         .unnest("request")
     )
     before, after, target = pl.col("before"), pl.col("after"), pl.col("target")
-    status = after.str.head(5)
-    shape = (
+    parts = parts.filter(
         pl.col("method").is_in(COMMON_METHODS)
         & pl.col("protocol").is_in(["HTTP/1.1", "HTTP/1.0", "HTTP/2.0", "HTTP/2", "HTTP/3"])
         & target.str.starts_with("/")
-        & status.str.contains(r"^ [123]\d\d(?: |$)")
+        & after.str.contains(r"^ [1-5]\d\d(?: |$)")
     )
     combined = before.str.ends_with("] ") & before.str.contains(r"\[[^\]]{8,40}\] $")
     uvicorn = before.str.ends_with(" - ") & ~after.str.contains('"', literal=True)
     plain = ~before.str.contains("=|://") & ~target.str.contains("#", literal=True)
     short = before.str.len_bytes() + target.str.len_bytes() + after.str.len_bytes() < MAX_LINE_CHARS // 2
     no_logfmt = ~after.str.contains(_LOGFMT) & ~target.str.contains(_LOGFMT)
-    sure = (shape & (combined | uvicorn) & plain & short & no_logfmt).fill_null(value=False)
-    return parts.select(
+    status = after.str.slice(1, 3).cast(pl.UInt16).alias("status")
+    return parts.filter((combined | uvicorn) & plain & short & no_logfmt).with_columns(status)
+
+
+def _sure(likely: pl.DataFrame) -> pl.DataFrame:
+    """Those below 400, as they are counted."""
+    return likely.filter(pl.col("status") < 400).select(
         "row",
         "stream",
         "minute",
         "method",
-        target.str.splitn("?", 2).struct.field("field_0").alias("path"),
-        status.str.slice(1, 3).cast(pl.UInt16, strict=False).alias("status"),
-        after.str.contains(_AGENT).fill_null(value=False).alias("probe"),
-        sure.alias("sure"),
+        pl.col("target").str.splitn("?", 2).struct.field("field_0").alias("path"),
+        "status",
+        pl.col("after").str.contains(_AGENT).alias("probe"),
     )
+
+
+def _refused(likely: pl.DataFrame) -> dict[int, Refused]:
+    """The parts of the others, where nothing stands before the client's address."""
+    wanted = likely.filter((pl.col("status") >= 400) & pl.col("before").str.contains(_ADDRESS_FIRST))
+    return {row: tuple(said) for row, *said in wanted.select("row", "method", "target", "status", "before", "after").iter_rows()}
 
 
 def _grouped(rows: pl.DataFrame, health_paths: tuple[str, ...]) -> dict[int, dict[CountKey, int]]:

@@ -71,7 +71,8 @@ def split_request(request: str) -> tuple[str, str, str] | None:
     return hit[1], hit[2], hit[3] or ""
 
 
-def _address(text: str) -> str | None:
+def address_in(text: str) -> str | None:
+    """The address of a client in what stands before a request; None when there is none."""
     hit = _ADDRESS.match(text) or _ADDRESS_INSIDE.search(text)
     return hit[1] if hit is not None else None
 
@@ -85,15 +86,15 @@ def _quoted(hit: re.Match[str], text: str) -> Line | None:
         refused = status[0] in "45" and len(status) == 3
         if not refused or (_CLF_TIME.search(text[: hit.start() + 40]) is None):
             return None
-        return Line(method=None, target=None, status=int(status), client=_address(before), agent=text[hit.end() :])
+        return Line(method=None, target=None, status=int(status), client=address_in(before), agent=text[hit.end() :])
     if "://" in before and _ABSOLUTE_BEFORE.search(before[-320:]) is not None:
         return None  # urllib3: another server's answer
     method, target, protocol = request
     if status in ("-", "0", "000"):
         if protocol[:1].isdigit():
             return None  # hypercorn's second line of a request that its first line has counted
-        return Line(method=method, target=target, status=None, aborted=True, client=_address(before), agent=text[hit.end() :])
-    return Line(method=method, target=target, status=int(status), client=_address(before), agent=text[hit.end() :])
+        return Line(method=method, target=target, status=None, aborted=True, client=address_in(before), agent=text[hit.end() :])
+    return Line(method=method, target=target, status=int(status), client=address_in(before), agent=text[hit.end() :])
 
 
 def _simple(hit: re.Match[str], text: str) -> Line | None:
@@ -107,7 +108,7 @@ def _simple(hit: re.Match[str], text: str) -> Line | None:
         status=int(status) if status.isdigit() and status != "0" else None,
         aborted=not status.isdigit() or status == "0",
         request_id=groups.get("request_id"),
-        client=_address(text[: hit.start()]) or groups.get("client"),
+        client=address_in(text[: hit.start()]) or groups.get("client"),
         agent=text[hit.end() :],
     )
 
@@ -124,7 +125,7 @@ def _status_first(hit: re.Match[str], text: str) -> Line | None:
         target=target,
         status=status if status > 0 else None,
         aborted=aborted,
-        client=_address(client) if client else None,
+        client=address_in(client) if client else None,
         request_id=hit.groupdict().get("request_id"),
         agent=text[hit.end() :],
     )

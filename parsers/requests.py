@@ -258,9 +258,15 @@ def _near(refusals: Sequence[_Refusal], group: _Group) -> Iterator[_Refusal]:
     """The refusals (in the stream's order) around a group: at most a second away, and MAX_NEAR of them on either side."""
     first = group.facts[0]
     at = bisect_left(refusals, (first.timestamp_ms, first.seq), key=lambda r: (r.fact.timestamp_ms, r.fact.seq))
-    for refusal in refusals[max(0, at - MAX_NEAR) : at + MAX_NEAR]:
-        if group.first_ms - MERGE_MS <= refusal.fact.timestamp_ms <= group.last_ms + MERGE_MS:
-            yield refusal
+    begin = bisect_left(refusals, group.first_ms - MERGE_MS, max(0, at - MAX_NEAR), at, key=_time_of)
+    for number in range(begin, min(len(refusals), at + MAX_NEAR)):
+        if refusals[number].fact.timestamp_ms > group.last_ms + MERGE_MS:
+            return
+        yield refusals[number]
+
+
+def _time_of(refusal: _Refusal) -> int:
+    return refusal.fact.timestamp_ms
 
 
 def _group_of(fact: Fact) -> _Group:

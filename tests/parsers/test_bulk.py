@@ -6,6 +6,7 @@ import json
 import random
 import subprocess
 import sys
+from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 
@@ -13,7 +14,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from parsers.access import parse_access
+from parsers.access import access_of_parts, parse_access
 from parsers.batch import Batch, in_batches
 from parsers.bulk import SMALL_BYTES, BulkReader, read, scanner_for
 from parsers.columns import count_access
@@ -315,3 +316,39 @@ def test_a_batch_gives_back_its_events():
     assert list(batch) == events
     assert [batch.text(number) for number in range(50)] == [event.text for event in events]
     assert [event.text for event in lines] == ["one", "\ufffd", "two"]
+
+
+def _refused_lines(chance: random.Random) -> Iterator[str]:
+    """Access lines and what is nearly one: prefixes, users, addresses, controls, quotes, pairs, two lines in one."""
+    pick = chance.choice
+    for _ in range(4_000):
+        address = pick(("203.0.113.7", "2001:db8::7", "::ffff:10.0.0.7", "::1", "db.internal", "203.0.113.7:4711", "-"))
+        user = pick(("- -", "- -", "- -", "- jane", "- -  ", "jane doe"))
+        time_ = pick(("[18/Nov/2025:15:00:00 +0000] ", "[18/Nov/2025:15:00:00 +0000] ", "[2025-11-18 15:00] ", "", "[x] ", "[18/Nov/2025:15:00:00 +0000]"))
+        usual = f"{address} {user} {time_}"
+        before = pick((usual, f"INFO:     {address} - ", f"INFO: {address}:1 - ", f"level=info {usual}"))
+        prefix = pick((*[""] * 12, "api-1  | ", "app[web.1]: ", "Jan 12 10:00:00 10.0.0.5 nginx: ", "\x1b[32m", "at=info "))
+        target = pick(("/x", "/clients/4711?a=1", "/health", "/a#b", "/c\\d", "/a b", "http://h/x", "/\x07", "/status=5"))
+        method = pick(("GET", "POST", "PUT", "DELETE", "get", "PROPFIND"))
+        protocol = pick((" HTTP/1.1", " HTTP/1.1", " HTTP/1.1", " HTTP/2", "", " RTSP/1.0"))
+        status = pick(("200", "400", "404", "499", "500", "503", "-", "4000", "4xx"))
+        agent, second = ' 9 "-" "ELB-HealthChecker/2.0"', '\nsecond "GET /y HTTP/1.1" 500'
+        rest = pick(("", ' 12 "-" "curl"', " Not Found", agent, " msg=x", "\r", second))
+        yield f'{prefix}{before}"{method} {target}{protocol}" {status}{rest}'
+
+
+def test_parts_of_a_refused_line_say_what_the_line_says() -> None:
+    """Where the columns told a refused request apart, the reader of lines finds the very same request."""
+    texts = list(_refused_lines(random.Random(31)))
+    stream = StreamKey(log_stream="app/web/1")
+    batch = Batch.of(Event(stream=stream, timestamp_ms=number, text=text) for number, text in enumerate(texts))
+
+    refused = count_access(batch, None, ("/v1/*",)).refused
+
+    assert len(refused) > 50
+    for number, parts in refused.items():
+        text = batch.text(number)
+        if text.isprintable():  # others are read as lines
+            assert access_of_parts(parts, health_paths=("/v1/*",)) == parse_access(decode(text), health_paths=("/v1/*",)), text
+            assert decode(text).text == text
+            assert decode(text).fields is None
