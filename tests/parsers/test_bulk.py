@@ -324,7 +324,8 @@ def _refused_lines(chance: random.Random) -> Iterator[str]:
     for _ in range(4_000):
         address = pick(("203.0.113.7", "2001:db8::7", "::ffff:10.0.0.7", "::1", "db.internal", "203.0.113.7:4711", "-"))
         user = pick(("- -", "- -", "- -", "- jane", "- -  ", "jane doe"))
-        time_ = pick(("[18/Nov/2025:15:00:00 +0000] ", "[18/Nov/2025:15:00:00 +0000] ", "[2025-11-18 15:00] ", "", "[x] ", "[18/Nov/2025:15:00:00 +0000]"))
+        common = "[18/Nov/2025:15:00:00 +0000]"
+        time_ = pick((f"{common} ", f"{common} ", "[2025-11-18 15:00] ", "", "[x] ", common))
         usual = f"{address} {user} {time_}"
         before = pick((usual, f"INFO:     {address} - ", f"INFO: {address}:1 - ", f"level=info {usual}"))
         prefix = pick((*[""] * 12, "api-1  | ", "app[web.1]: ", "Jan 12 10:00:00 10.0.0.5 nginx: ", "\x1b[32m", "at=info "))
