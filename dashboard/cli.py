@@ -768,6 +768,7 @@ def _doctor(options: argparse.Namespace) -> int:
 def _add_dashboard(commands: Commands) -> None:
     parser = _command(commands, "dashboard", _dashboard, "serve the dashboard on this machine")
     _add_source(parser, at=False)  # pages show what the store holds now
+    _add_aws(parser)  # what Refresh reads
     _add_serving(parser, store=False)
 
 

@@ -51,7 +51,10 @@ class Exposure:
 def serve(options: argparse.Namespace) -> int:
     """`triage dashboard` and `triage demo`: settings and exposure from the command line, then serve until stopped."""
     given = vars(options)
-    flags = {key: given.get(key) for key in ("cluster", "service", "region", "profile", "store", "packs", "migrations")}
+    keys = (
+        "cluster", "service", "log_groups", "region", "profile", "endpoint_url", "store", "packs", "migrations",
+    )  # fmt: skip
+    flags = {key: given.get(key) for key in keys}
     flags["from"] = given.get("sources")
     if given.get("demo") and not flags["store"]:
         flags["store"] = default_store().with_name("demo.db")  # the sample never mixes with anybody's own logs
@@ -77,7 +80,7 @@ def serve_settings(settings: Settings, exposure: Exposure, *, secrets: Mapping[s
     """Serve until stopped. Raises UsageError before anything listens when the address would be open to anyone."""
     signs_in = has_sign_in(secrets)
     check(exposure, signs_in=signs_in)
-    reads = bool(settings.sources or settings.cluster)
+    reads = bool(settings.sources or settings.cluster or settings.log_groups)
     hand_over(Running(settings=settings, allow=exposure.allow, signs_in=signs_in, reads_at_start=reads))
     import streamlit as st
 
@@ -155,6 +158,7 @@ def streamlit_options(exposure: Exposure) -> dict[str, Any]:
     if not is_loopback(exposure.host) and not exposure.public_hosts:
         hosts.append("*")  # nobody said by which name it is reached: then any will do
     return flat | {
+        "browser.serverAddress": next(iter(exposure.public_hosts), exposure.host),  # else Streamlit asks a host outside for it
         "server.address": exposure.host,
         "server.port": exposure.port,
         "server.allowedHosts": list(dict.fromkeys(hosts)),

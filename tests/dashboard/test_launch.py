@@ -1,11 +1,14 @@
 """Starting: the shipped settings reach Streamlit, and no door is open by accident."""
 
 import argparse
+import json
+import re
 
 import pytest
 from streamlit import config as streamlit_config
 
 from dashboard.cli import main
+from dashboard.fetchers.permissions import iam_policy
 from dashboard.launch import Exposure, check, exposure_of, flatten, has_sign_in, is_loopback, streamlit_options
 from dashboard.running import may_enter
 from parsers import errors
@@ -106,3 +109,56 @@ def test_the_command_refuses_an_open_door_with_exit_code_two(capsys):
     for way in ("auth", "--behind-proxy", "--open-to-anyone"):
         assert way in said.err
     assert said.out == ""
+
+
+def started(monkeypatch, command):
+    """The settings and the exposure that a command line would be served with."""
+    seen = []
+    monkeypatch.setattr("dashboard.launch.serve_settings", lambda settings, exposure: seen.append((settings, exposure)))
+    assert main(command) == 0
+    return seen[0]
+
+
+def test_the_task_of_the_deployment_notes_starts(monkeypatch, repository):
+    """Its command is one that the program takes: it reads its service from AWS, behind the balancer, under its name."""
+    (container,) = json.loads((repository / "deploy" / "task-definition.json").read_text())["containerDefinitions"]
+    settings, exposure = started(monkeypatch, container["command"])
+
+    assert (settings.cluster, settings.service) == ("prod", "backend")
+    assert (exposure.host, exposure.behind_proxy, exposure.public_hosts) == ("0.0.0.0", True, ("triage.example.com",))
+    check(exposure, signs_in=False)
+
+
+def test_the_image_of_the_deployment_notes_starts(monkeypatch, repository):
+    """So is the Dockerfile's; it is run by a user without rights, and nothing of the build stays in it."""
+    lines = (repository / "deploy" / "Dockerfile").read_text()
+    _, exposure = started(monkeypatch, json.loads(re.findall(r"^CMD (\[.*\])$", lines, re.MULTILINE)[-1]))
+    last_stage = lines.rsplit("\nFROM ", 1)[1]
+
+    check(exposure, signs_in=False)
+    assert re.search(r"^USER 10001:10001$", last_stage, re.MULTILINE)
+    assert "pip" not in last_stage
+
+
+def test_pages_may_read_from_aws(monkeypatch):
+    """`--cluster`, a log group or another endpoint: what Refresh reads can be said on the command line, too."""
+    settings, _ = started(
+        monkeypatch, ["dashboard", "--log-group", "/ecs/a", "--region", "eu-west-1", "--endpoint-url", "http://127.0.0.1:9"]
+    )
+
+    assert (settings.log_groups, settings.region, settings.endpoint_url) == (("/ecs/a",), "eu-west-1", "http://127.0.0.1:9")
+
+
+def test_the_role_of_the_deployment_notes_is_the_one_that_the_program_asks_for(repository):
+    """What `triage doctor --iam-policy` prints for that service: nothing missing, nothing more."""
+    policy = json.loads((repository / "deploy" / "task-role-policy.json").read_text())
+
+    assert policy == iam_policy(account="123456789012", region="us-east-1", cluster="prod", log_groups=["/ecs/backend"])
+
+
+def test_nobody_outside_is_asked_for_our_address():
+    """Streamlit would ask another host under which address it is seen; it is told."""
+    named = streamlit_options(Exposure(host="0.0.0.0", behind_proxy=True, public_hosts=("triage.example.com",)))
+    unnamed = streamlit_options(Exposure(host="0.0.0.0", open_to_anyone=True))
+
+    assert (named["browser.serverAddress"], unnamed["browser.serverAddress"]) == ("triage.example.com", "0.0.0.0")
