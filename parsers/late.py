@@ -8,10 +8,10 @@ from typing import Any, cast
 
 def late(pattern: str, flags: int = 0) -> re.Pattern[str]:
     """Like `re.compile`, at the first use. A mistake in `pattern` shows only then: a test compiles them all."""
-    return cast("re.Pattern[str]", _Late(pattern, flags))
+    return cast("re.Pattern[str]", Late(pattern, flags))
 
 
-class _Late:
+class Late:
     """Stands for a compiled pattern and becomes its methods: after the first call, nothing stands between."""
 
     def __init__(self, pattern: str, flags: int) -> None:

@@ -27,6 +27,8 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 import parsers
 from dashboard.rulecheck import pumped_lines
 from parsers import Event, StreamKey, load_packs, read, shorten
+from parsers.extract.base import FirstOf
+from parsers.late import Late
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")
@@ -97,8 +99,11 @@ def every_pattern() -> Iterator[tuple[str, re.Pattern[str]]]:
 
 
 def _patterns_in(name: str, value: Any, depth: int) -> Iterator[tuple[str, re.Pattern[str]]]:
-    if isinstance(value, re.Pattern):
+    if isinstance(value, re.Pattern | Late):
         yield name, value
+    elif isinstance(value, FirstOf):
+        for number, (_, pattern) in enumerate(value.parts):
+            yield f"{name}[{number}]", pattern
     elif isinstance(value, tuple | list) and depth < 2:
         for number, inner in enumerate(value):
             yield from _patterns_in(f"{name}[{number}]", inner, depth + 1)

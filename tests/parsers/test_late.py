@@ -6,7 +6,7 @@ import pkgutil
 import re
 
 import parsers
-from parsers.late import _Late, late
+from parsers.late import Late, late
 
 
 def test_a_late_pattern_answers_like_a_compiled_one():
@@ -37,7 +37,7 @@ def test_every_late_pattern_compiles():
     """All of the package's: the mistake that `re.compile` would have shown at import shows here."""
     for module in pkgutil.walk_packages(parsers.__path__, "parsers."):
         importlib.import_module(module.name)
-    every = [one for one in gc.get_objects() if type(one) is _Late and one.pattern != "("]
+    every = [one for one in gc.get_objects() if type(one) is Late and one.pattern != "("]
 
     assert len(every) > 150
     for one in every:

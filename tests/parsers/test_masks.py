@@ -11,6 +11,7 @@ import pytest
 from parsers import documents, field_names, fingerprints, identifiers, masks, shown, strict, structures, wording
 from parsers.field_names import Meaning, meaning
 from parsers.identifiers import MASKS, may_tell, possible_masks
+from parsers.late import Late
 from parsers.masks import MAX_LINE_CHARS, UNREADABLE, Redactor, route_template, show
 from parsers.rules import load_packs
 from tests.hostile import LINES, PUMPS, huge
@@ -194,7 +195,7 @@ def test_huge_lines_are_cut_and_counted() -> None:
 def _patterns() -> Iterator[tuple[str, re.Pattern[str]]]:
     for module in (masks, structures, documents, identifiers, field_names, fingerprints, wording, strict, shown):
         for name, value in vars(module).items():
-            if isinstance(value, re.Pattern):
+            if isinstance(value, re.Pattern | Late):
                 yield f"{module.__name__}.{name}", value
     for number, mask in enumerate((*MASKS, *fingerprints.VARYING)):
         yield f"{mask.kind}{number}", mask.pattern
