@@ -240,7 +240,7 @@ def _progress(frame: Frame) -> None:
     assert frame.refresh is not None
     progress = frame.refresh.progress
     share = progress.done / progress.total if progress.total else 0.0
-    st.progress(min(1.0, share), text=f"Reading logs: {progress.done} of {progress.total or '?'}", width=220)
+    st.progress(min(1.0, share), text=f"Reading logs: {share:.0%}" if progress.total else "Reading logs", width=220)
     st.button("Cancel", icon=":material/cancel:", on_click=frame.refresh.cancel, key="cancel-refresh")
 
 

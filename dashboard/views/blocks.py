@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
@@ -79,43 +80,54 @@ def table(
     key: str,
     alt: str,
     opens: Sequence[str] = (),
+    ids: Sequence[str] = (),
     config: dict[str, Any] | None = None,
-    about: str = "",
-) -> int | None:
-    """A table, fifty rows a page. With `opens`, the columns that name a row, a row can be chosen; the answer is its number.
+) -> str | None:
+    """A table, fifty rows a page. With `opens`, the columns that name a row, and `ids`, one a row, a row can be chosen.
 
-    A row is chosen by its name in the box above (keyboard, phone, screen reader) or by its tick box. A row whose first name
-    is empty can't be opened. `about`: what else the table is of; with another one nothing is chosen any more.
+    A row is chosen by its name in the box above (keyboard, phone, screen reader) or by its tick box; the answer is its id. It
+    is noted at the click, for the rows may be others a moment later, while logs are read. A row without an id can't be opened.
     """
     place = st.container()
     first = _page(len(rows), key) * PAGE_ROWS
-    shown = tables.painted(rows.iloc[first : first + PAGE_ROWS], dark=frame.dark)
+    part = rows.iloc[first : first + PAGE_ROWS]
     options: dict[str, Any] = {
         "hide_index": True,
         "alt": alt,
         "column_config": config or {},
-        "key": f"{key}-{about}-{frame.version}-{first}",
+        "key": f"{key}-{frame.version}-{first}",
     }
     if not opens:
-        place.dataframe(shown, **options)
+        place.dataframe(tables.painted(part, dark=frame.dark), **options)
         return None
+    mine = list(ids[first : first + PAGE_ROWS])
     with place:
-        named = _named_row(rows.iloc[first : first + PAGE_ROWS], opens, key=f"open-{options['key']}")
-        event = st.dataframe(shown, on_select="rerun", selection_mode="single-row", **options)
-    ticked: list[int] = list(event["selection"]["rows"])
-    chosen = ticked[0] if ticked else named
-    return first + chosen if chosen is not None and first + chosen < len(rows) else None
+        named = f"open-{options['key']}"
+        _named_row(part, opens, mine, key=named, note=partial(_note, key, named, mine))
+        ticked = partial(_note, key, options["key"], mine)
+        st.dataframe(tables.painted(part, dark=frame.dark), on_select=ticked, selection_mode="single-row", **options)
+    chosen: str | None = st.session_state.pop(f"chosen-{key}", None)
+    return chosen
 
 
-def _named_row(rows: pd.DataFrame, names: Sequence[str], *, key: str) -> int | None:
-    """The row that was chosen by its name. Options of a select box are plain text, whatever a log wrote into them."""
-    labels = row_labels(rows, names)
-    return st.selectbox(
+def _note(key: str, widget: str, ids: Sequence[str]) -> None:
+    """Called at the click, before anything is drawn anew: whose row it was."""
+    value = st.session_state.get(widget)
+    row = value if isinstance(value, int) else next(iter(value["selection"]["rows"]), None) if value else None
+    if row is not None and row < len(ids) and ids[row]:
+        st.session_state[f"chosen-{key}"] = ids[row]
+
+
+def _named_row(rows: pd.DataFrame, names: Sequence[str], ids: Sequence[str], *, key: str, note: Callable[[], None]) -> None:
+    """The box that opens a row by its name. Options of a select box are plain text, whatever a log wrote into them."""
+    labels = {number: label for number, label in row_labels(rows, names).items() if ids[number]}
+    st.selectbox(
         "Open a row",
         list(labels),
         index=None,
         format_func=lambda number: labels.get(number, ""),
         key=key,
+        on_change=note,
         placeholder="Open a row: choose it here, or tick its box",
         label_visibility="collapsed",
         width=520,
@@ -127,9 +139,7 @@ def row_labels(rows: pd.DataFrame, names: Sequence[str]) -> dict[int, str]:
     columns = [name for name in names if name in rows.columns]
     cells = [tuple(map(str, row)) for row in rows[columns].itertuples(index=False)] if columns else []
     return {
-        number: f"{number + 1}. " + " · ".join(cell for cell in row if cell)[:_LONGEST_NAME]
-        for number, row in enumerate(cells)
-        if row[0]
+        number: f"{number + 1}. " + " · ".join(cell for cell in row if cell)[:_LONGEST_NAME] for number, row in enumerate(cells)
     }
 
 

@@ -181,13 +181,13 @@ def _changes(frame: Frame, row: DeploymentRow, state: ViewState) -> None:
         frame,
         rows,
         key="changes",
-        about=row.deployment.deployment_id,
         alt="Kinds of failure, new, worse, gone and same",
         opens=("change", "severity", "what"),
+        ids=[group.fingerprint for group in groups],
         config=blocks.what_column() | blocks.times_columns(),
     )
     if picked is not None:
-        frame.go("failure", state.with_(deployment=None, fingerprint=groups[picked].fingerprint))
+        frame.go("failure", state.with_(deployment=None, fingerprint=picked))
 
 
 def change_words(change: Comparison) -> str:

@@ -105,9 +105,10 @@ def _table(frame: Frame, rows: list[DeploymentRow], urgent: list[DeploymentRow])
         key="deployments",
         alt="Deployments, newest first, with verdict, migrations and requests",
         opens=("verdict", "service", "revision", "commit", "started"),
+        ids=[deployment_key(row.deployment.deployment_id) for row in rows],
     )
     if chosen is not None:
-        frame.go("deployment", frame.state.only_frame().with_(deployment=deployment_key(rows[chosen].deployment.deployment_id)))
+        frame.go("deployment", frame.state.only_frame().with_(deployment=chosen))
     names = frame.names()
     with st.container(horizontal=True, gap="small"):
         for row in urgent[:12]:

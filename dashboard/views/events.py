@@ -58,12 +58,12 @@ def _listing(frame: Frame) -> None:
         key="events",
         alt="Events that matter, newest first, with deployments between them",
         opens=("severity", "time", "what"),
+        ids=[one.id if one else "" for one in order],
         config=blocks.what_column(),
     )
     blocks.download(listing, "events")
-    chosen = order[picked] if picked is not None and picked < len(order) else None
-    if chosen is not None:
-        frame.go("events", frame.state.only_frame().with_(finding=chosen.id, excluded=state.excluded))
+    if picked is not None:
+        frame.go("events", frame.state.only_frame().with_(finding=picked, excluded=state.excluded))
 
 
 def owners(frame: Frame) -> dict[StreamKey, str]:

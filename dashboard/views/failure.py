@@ -97,7 +97,6 @@ def _where(frame: Frame, group: FailureGroup) -> None:
         frame,
         rows,
         key="where",
-        about=group.fingerprint,
         alt="How often this failure came, by deployment",
         config={"times": st.column_config.ProgressColumn("times", format="%d", min_value=0, max_value=max(1, top))},
     )

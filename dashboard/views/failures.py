@@ -39,11 +39,12 @@ def page(frame: Frame) -> None:
         key="failures",
         alt="Kinds of failure, the most severe first",
         opens=("severity", "what", "in"),
+        ids=[group.fingerprint for group in shown],
         config=blocks.what_column() | blocks.times_columns(),
     )
     blocks.download(listing, "failures")
     if picked is not None:
-        frame.go("failure", frame.state.only_frame().with_(fingerprint=groups[picked].fingerprint))
+        frame.go("failure", frame.state.only_frame().with_(fingerprint=picked))
 
 
 def filters(frame: Frame) -> ViewState:

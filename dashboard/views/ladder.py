@@ -52,9 +52,10 @@ def _overview(frame: Frame, cells: list[LadderCell], routes: list[tuple[str, str
         key="ladder",
         alt="Endpoints with refused requests by layer",
         opens=("endpoint",),
+        ids=[route_id(*endpoint) for endpoint in endpoints],
     )
     if picked is not None:
-        frame.go("ladder", frame.state.with_(route=route_id(*endpoints[picked])))
+        frame.go("ladder", frame.state.with_(route=picked))
 
 
 def _endpoints(cells: list[LadderCell], first: list[tuple[str, str]]) -> list[tuple[str, str]]:

@@ -34,9 +34,9 @@ def page(frame: Frame) -> None:
         frame,
         listing,
         key="runs",
-        about=frame.state.run or "",
         alt="Migration runs, newest deployment first",
         opens=("outcome", "deployment", "tool", "code", "started"),
+        ids=[run.id for run in runs],
     )
     blocks.download(listing, "migration-runs")
     _selected(frame, runs, picked)
@@ -55,12 +55,11 @@ def summary(runs: list[MigrationRun]) -> str:
     return text + (f"; after {masked} of the failed ones the application started all the same" if masked else "")
 
 
-def _selected(frame: Frame, runs: list[MigrationRun], picked: int | None) -> None:
+def _selected(frame: Frame, runs: list[MigrationRun], picked: str | None) -> None:
     """The chosen run's lines; without a choice those of the run that the URL names, else of the newest."""
-    if picked is not None and runs[picked].id != frame.state.run:
-        st.query_params["run"] = runs[picked].id
-    wanted = runs[picked].id if picked is not None else frame.state.run
-    run = next((one for one in runs if one.id == wanted), runs[0])
+    if picked is not None and picked != frame.state.run:
+        st.query_params["run"] = picked
+    run = next((one for one in runs if one.id == (picked or frame.state.run)), runs[0])
     started = words.moment(run.started_ms, frame.zone)
     st.markdown(f"#### Run of {started}")
     deployment.run_block(frame, run)

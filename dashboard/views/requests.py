@@ -41,6 +41,7 @@ def page(frame: Frame) -> None:
         key="routes",
         alt="Requests by endpoint, the most failures first",
         opens=("endpoint", "failed (95 % interval)"),
+        ids=[route_id(*one) for one in endpoints],
         config={
             "failed % by deployment": blocks.sparkline(
                 "failed % by deployment", "Share of 4xx and 5xx, oldest deployment first", top=100
@@ -50,7 +51,7 @@ def page(frame: Frame) -> None:
     )
     blocks.download(listing, "requests")
     if picked is not None:
-        frame.go("requests", frame.state.with_(route=route_id(*endpoints[picked])))
+        frame.go("requests", frame.state.with_(route=picked))
 
 
 def _one(frame: Frame, rows: list[RouteRow], endpoint: tuple[str, str], names: dict[str, str]) -> None:

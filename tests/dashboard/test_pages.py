@@ -173,3 +173,35 @@ def test_the_share_box_leads_to_the_same_lines_in_aws():
     assert url.startswith("https://us-east-1.console.aws.amazon.com/cloudwatch/")
     assert TASK_50 in url
     assert console.of_run(row, strange) == (None, None)
+
+
+def _changing_table() -> None:
+    """A table whose rows are in another order at each run, as while logs are read."""
+    import uuid
+    from datetime import UTC
+
+    import pandas as pd
+    import streamlit as st
+
+    from dashboard.state import ViewState
+    from dashboard.views import blocks
+    from dashboard.views.frame import Frame
+    from tests.dashboard.fake_workspace import FakeWorkspace
+
+    run = st.session_state["run"] = st.session_state.get("run", 0) + 1
+    frame = Frame(workspace=FakeWorkspace(), state=ViewState(), zone=UTC, dark=False, version=run, identity=uuid.uuid4().hex)
+    names = ["a", "b", ""] if run % 2 else ["", "b", "a"]
+    chosen = blocks.table(frame, pd.DataFrame({"what": names}), key="t", alt="t", opens=("what",), ids=names)
+    st.text(f"chosen: {chosen}")
+
+
+def test_a_click_opens_the_row_it_was_on():
+    """The store changed since the table was drawn: what opens is the row that was seen, not the one that stands there now."""
+    app = AppTest.from_function(_changing_table, default_timeout=30).run()
+    box = app.selectbox[0]
+    offered = list(box.options)
+    box.set_value(0).run()
+
+    assert offered == ["1. a", "2. b"]  # a row without an id can't be opened
+    assert app.text[0].value == "chosen: a"
+    assert app.run().text[0].value == "chosen: None"
