@@ -334,6 +334,11 @@ def _is_counted(access: Access) -> bool:
     )
 
 
+def _is_frame(text: str) -> bool:
+    """A plain indented line, most often of a stack trace: decoding gives its text again, and a level that nobody asks for."""
+    return text[:1] == " " and "=" not in text and text.isprintable() and not text.lstrip().startswith("{")
+
+
 def _remember(known: dict[Any, Any], key: Any, value: Any) -> None:
     """Forgets everything when there is too much of it: what comes often is soon known again."""
     if len(known) >= MAX_REMEMBERED:
@@ -488,7 +493,8 @@ class _Walk:
         """Whether the event continues the open record; it is taken into it then."""
         state = self.state
         assert state.block is not None
-        event, payload = self.opened(at)
+        event = self.batch.event(self.numbers[at])
+        payload = Payload(text=event.text) if _is_frame(event.text) else self.bulk.decoded(event.text)
         if not state.block.takes(event, payload):
             return False
         state.block.add(event, payload)
