@@ -10,6 +10,7 @@ from typing import Any
 from parsers.access import parse_access
 from parsers.extract import EXTRACTORS, Extracted
 from parsers.formats import Payload, field_of, leaves, strip_controls
+from parsers.late import late
 from parsers.masks import Redactor, fingerprint, route_template, skeleton
 from parsers.model import Access, Category, Event, Evidence, Fact, Layer, Mark, Match, Severity
 from parsers.records import Record
@@ -353,13 +354,22 @@ def _is_continuation_only(text: str) -> bool:
     return text[:1] in (" ", "\t", "}", "]", ")")
 
 
+_FRAME = late(r"[ \t]+(?:File \"|at )")
+_EXCEPTION = late(r"(?:[A-Za-z_]\w*\.){1,8}[A-Z]\w*(?:: |\s*$)|[A-Z]\w*(?:Error|Exception)\b")
+
+
 def _deciding_event(texts: Sequence[str], rules: RuleSet, match: Match) -> int:
-    """Number of the event in the record that the rule hits by itself; 0 when only the whole record does."""
+    """Number of the event in the record that the rule hits by itself; 0 when only the whole record does.
+
+    A rule may know a record by a frame of its stack trace. That proves whose failure it is, but says nothing: there the first line
+    that names an exception decides, which in a chain is the cause.
+    """
     rule = rules.by_id[match.rule_id]
-    for number, text in enumerate(texts[:200]):
-        if any(pattern.search(text) for pattern in rule.patterns):
-            return number
-    return 0
+    some = texts[:200]
+    hit = next((number for number, text in enumerate(some) if any(pattern.search(text) for pattern in rule.patterns)), 0)
+    if _FRAME.match(some[hit]) is None:
+        return hit
+    return next((number for number, text in enumerate(some) if _EXCEPTION.match(text) is not None), hit)
 
 
 def _fact(

@@ -103,6 +103,26 @@ def test_seventy_lines_are_one_failure() -> None:
     assert (biggest.category, biggest.layer, biggest.status, biggest.fields) == ("validation", "orm", 400, ("appointment",))
 
 
+def test_of_a_stack_trace_the_exception_decides_not_the_frame_the_rule_knows_it_by() -> None:
+    """The first line of the evidence is what somebody on call reads: `File "…/alembic/config.py"` says nothing, its cause does."""
+    lines = [
+        "Traceback (most recent call last):",
+        '  File "/app/venv/lib/python3.11/site-packages/psycopg/cursor.py", line 117, in execute',
+        "    raise ex.with_traceback(None)",
+        'psycopg.errors.DuplicateColumn: column "weight" of relation "shipments" already exists',
+        "The above exception was the direct cause of the following exception:",
+        "Traceback (most recent call last):",
+        '  File "/app/venv/lib/python3.11/site-packages/alembic/config.py", line 1039, in main',
+        '    CommandLine(prog=prog).main(argv=argv)',
+        'sqlalchemy.exc.ProgrammingError: (psycopg.errors.DuplicateColumn) column "weight" of relation "shipments" already exists',
+    ]
+    stream = StreamKey(log_stream="ecs/shipments/1")
+
+    findings = read(Event(stream=stream, timestamp_ms=1_000, text=line, event_id=f"{n}") for n, line in enumerate(lines)).findings
+
+    assert [(f.rule_id, f.evidence[0].text) for f in findings] == [("alembic.traceback", lines[3])]
+
+
 def test_what_nobody_knows_is_counted_and_grouped() -> None:
     """An error no rule takes is unexplained: one group whatever its numbers, counted in coverage, no finding."""
     reading = read(lines("ERROR quux reactor 17 imploded", "all is well", "ERROR quux reactor 93 imploded", step_ms=5_000))
