@@ -80,8 +80,10 @@ def _workspace(store: str) -> Workspace:
 def _refresh() -> Refresh:
     """One for all sessions; where the launcher was given logs, it starts to read them with the first page."""
     refresh = Refresh()
-    if current().reads_at_start:
-        refresh.start(_open)
+    running = current()
+    if running.reads_at_start:
+        begun = running.reading
+        refresh.start(_open if begun is None else lambda: begun)
     return refresh
 
 

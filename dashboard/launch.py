@@ -22,6 +22,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from dashboard.first_reading import FirstReading
 from dashboard.running import Running, hand_over
 from dashboard.settings import Settings, default_store, load_settings
 from dashboard.shipped import shipped
@@ -81,7 +82,9 @@ def serve_settings(settings: Settings, exposure: Exposure, *, secrets: Mapping[s
     signs_in = has_sign_in(secrets)
     check(exposure, signs_in=signs_in)
     reads = bool(settings.sources or settings.cluster or settings.log_groups)
-    hand_over(Running(settings=settings, allow=exposure.allow, signs_in=signs_in, reads_at_start=reads))
+    only_files = bool(settings.sources) and not (settings.cluster or settings.log_groups)
+    reading = FirstReading(settings) if only_files else None
+    hand_over(Running(settings=settings, allow=exposure.allow, signs_in=signs_in, reads_at_start=reads, reading=reading))
     import streamlit as st
 
     if exposure.browser and has_screen():

@@ -9,17 +9,22 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from dashboard.first_reading import FirstReading
 from dashboard.settings import Settings, load_settings
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Running:
-    """`allow`: who may come in when sign-in is set up (e-mail addresses or `@domain`); empty without sign-in."""
+    """`allow`: who may come in when sign-in is set up (e-mail addresses or `@domain`); empty without sign-in.
+
+    `reading`: the reading at start where it is under way already; else `reads_at_start` begins it with the first page.
+    """
 
     settings: Settings = field(default_factory=load_settings)
     allow: tuple[str, ...] = ()
     signs_in: bool = False
     reads_at_start: bool = False
+    reading: FirstReading | None = None
 
 
 _current: list[Running] = []
