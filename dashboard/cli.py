@@ -429,9 +429,10 @@ def _waited(options: argparse.Namespace, claims: Mapping[str, Any]) -> tuple[Jud
     def choose(judgement: Judgement) -> Deployment:
         return chosen_deployment(judgement.deployments, options.task_definition, options.deployment, options.commit)
 
-    judgement, deployment = wait_for_verdict(settings, judge_as, choose, wait_ms=wait_ms, since_ms=since_ms, say=_say)
-    _check_baseline(judgement, options.baseline)
-    return judgement, deployment
+    def check(judgement: Judgement) -> None:
+        _check_baseline(judgement, options.baseline)
+
+    return wait_for_verdict(settings, judge_as, choose, wait_ms=wait_ms, since_ms=since_ms, say=_say, check=check)
 
 
 def _check_baseline(judgement: Judgement, name: str) -> None:

@@ -32,11 +32,13 @@ def wait_for_verdict(
     say: Callable[[str], None],
     clock: Clock | None = None,
     fetch: Callable[[Workspace], object] | None = None,
+    check: Callable[[Judgement], None] = lambda _: None,
 ) -> tuple[Judgement, Deployment]:
     """Fetches and judges until the verdict is certain or the time is over; the last judgement and its deployment.
 
     Fetched are the last `since_ms` (two hours when None). `choose` names the deployment and raises UsageError while it is not
-    there. Raises NotSeenError (exit 4) when AWS cannot be asked, or the deployment never came.
+    there; `check` raises it at the first look at deployments for what no waiting mends (a baseline nobody knows).
+    Raises NotSeenError (exit 4) when AWS cannot be asked, or the deployment never came.
     """
     kept = _Seen()
     with Workspace.open(settings) as workspace:
@@ -47,6 +49,8 @@ def wait_for_verdict(
             else:
                 run_fetch(settings, FetchRequest(since_ms=since_ms), workspace)
             kept.judgement = judge_store(workspace, judge_as)
+            if kept.judgement.deployments:
+                check(kept.judgement)
             try:
                 target = choose(kept.judgement)
             except UsageError:

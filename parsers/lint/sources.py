@@ -139,6 +139,7 @@ def _dockerfile(text: str, near: Mapping[str, tuple[str, int]]) -> Iterator[Sour
         match = _INSTRUCTION.match(instruction)
         if re.match(r"[ \t]*FROM[ \t]", instruction, re.IGNORECASE):
             shell, entrypoint = ["/bin/sh", "-c"], []
+        yield from _copied_script(instruction, line, near)
         if not match or match[1].upper() == "HEALTHCHECK":
             continue
         keyword, rest = match[1].upper(), re.sub(r"^(?:--\S+[ \t]+)*", "", match[2])
@@ -159,6 +160,26 @@ def _dockerfile(text: str, near: Mapping[str, tuple[str, int]]) -> Iterator[Sour
         if len(shell) > 1 and shell[1] != "-c" and shell[1].endswith("c"):
             setting = replace(setting, options=(shell[1][:-1], *setting.options))
         yield Source(text=_here_script(rest), line=line, setting=setting, where=keyword, build=keyword == "RUN")
+
+
+_COPY = re.compile(
+    r"[ \t]*(?:ONBUILD[ \t]+)?(?:COPY|ADD)[ \t]+(?:--\S+[ \t]+)*"
+    r"<<(?P<tabs>-?)(?P<quote>[\"']?)(?P<end>\w+)[\"']?[ \t]+(?P<to>\S+)[ \t]*\n(?P<body>.*)",
+    re.IGNORECASE | re.DOTALL,
+)
+
+
+def _copied_script(instruction: str, line: int, near: Mapping[str, tuple[str, int]]) -> Iterator[Source]:
+    """The start script that stands in the Dockerfile itself: `COPY <<EOF /start.sh`. Other files than shell scripts are none."""
+    match = _COPY.match(instruction)
+    if match is None:
+        return
+    body = re.sub(rf"(?:\A|\n)[ \t]*{match['end']}[ \t]*\Z", "\n", match["body"])
+    body = re.sub(r"(?m)^\t+", "", body) if match["tabs"] else body
+    body = body if match["quote"] else body.replace("\\$", "$")  # unquoted: the build expands, and `\$` is what stays
+    shebang = re.match(r"#!\s*(?:/usr/bin/env (?:-S )?)?(\S+)", body)
+    if posixpath.basename(shebang[1]) in SHELLS if shebang else match["to"].endswith((".sh", ".bash")):
+        yield replace(_script(body, near), line=line + 1, where=f"COPY {match['to']}")
 
 
 def _is_shell(words: list[str]) -> bool:
@@ -205,7 +226,7 @@ def _instructions(text: str) -> Iterator[tuple[int, str]]:
                 collected.append(row if row.strip() else "\\")
                 ended = bool(row.strip())
         here = re.search(r"<<-?[\"']?([A-Za-z_]\w*)[\"']?", collected[-1]) if collected else None
-        while here and re.match(r"[ \t]*(?:RUN|COPY)", collected[0], re.IGNORECASE) and number < len(rows):
+        while here and re.match(r"[ \t]*(?:ONBUILD[ \t]+)?(?:RUN|COPY|ADD)", collected[0], re.IGNORECASE) and number < len(rows):
             collected.append(rows[number])
             number += 1
             if collected[-1].strip() == here[1]:

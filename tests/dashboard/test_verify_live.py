@@ -13,7 +13,7 @@ from dashboard.probe import Column, Probed
 from dashboard.settings import load_settings
 from dashboard.verify_live import wait_for_verdict
 from dashboard.workspace import Workspace
-from parsers import Deployment, JudgeSettings, NotSeenError, VerdictValue
+from parsers import Deployment, JudgeSettings, NotSeenError, UsageError, VerdictValue
 
 SCENES = Path(__file__).resolve().parents[2] / "sample_logs"
 STORY, CLEAN = str(SCENES / "founding-story"), str(SCENES / "migrated-cleanly")
@@ -66,6 +66,28 @@ def test_a_deployment_that_never_comes_is_not_a_verdict(tmp_path: Path) -> None:
         wait_for_verdict(
             settings, JudgeSettings(), newest, wait_ms=60_000, say=lambda _: None, clock=FakeClock(), fetch=lambda _: None
         )
+
+
+def test_a_baseline_that_nobody_knows_ends_the_wait_at_once(tmp_path: Path) -> None:
+    """No waiting brings an older deployment: the first look says so, though the one that is waited for is not there yet."""
+    clock, looks = FakeClock(), []
+
+    def fetch(workspace: Workspace) -> None:
+        looks.append(clock.now)
+        workspace.collect()
+
+    def check(judgement: Judgement) -> None:
+        raise UsageError("--baseline :7: no such deployment")
+
+    def choose(judgement: Judgement) -> Deployment:
+        raise UsageError("not there yet")
+
+    settings = load_settings({"store": str(tmp_path / "s.db"), "from": [CLEAN]})
+    with pytest.raises(UsageError, match="baseline"):
+        wait_for_verdict(
+            settings, JudgeSettings(), choose, wait_ms=600_000, say=lambda _: None, clock=clock, fetch=fetch, check=check
+        )
+    assert len(looks) == 1
 
 
 def test_a_scene_is_looked_at_once(capsys: pytest.CaptureFixture[str]) -> None:

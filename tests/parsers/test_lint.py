@@ -376,3 +376,29 @@ def test_every_rule_says_why_and_what_to_do() -> None:
 def test_the_server_before_the_migration_is_no_accusation() -> None:
     """A server in the background dies with the script that ends."""
     assert not lint_text("set -e\nnode server.js &\nnpx prisma migrate deploy\nwait\n")
+
+
+COPIED = """\
+FROM node:20
+COPY --chmod=755 <<'EOS' /start.sh
+#!/bin/sh
+npx prisma migrate deploy || echo "continuing"
+exec node server.js
+EOS
+COPY <<-EOF /usr/local/bin/entry
+\t#!/usr/bin/env bash
+\tnpx prisma migrate deploy || true
+\texec node \\$MAIN
+EOF
+COPY <<EOF /etc/app.conf
+migrate = "npx prisma migrate deploy || true"
+EOF
+CMD ["/start.sh"]
+"""
+
+
+def test_a_start_script_written_into_the_dockerfile_is_read() -> None:
+    """`COPY <<EOF /start.sh`, quoted or not, with tabs or not, at its own lines; a configuration file is no script."""
+    found = lint_text(COPIED, "Dockerfile")
+
+    assert [(one.rule, one.line) for one in found] == [("or_echo", 4), ("or_true", 9)]
