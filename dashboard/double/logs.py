@@ -221,6 +221,8 @@ class LogsDouble:
             and (pattern or "") in name
             and body.get("logGroupClass") in (None, group.log_class)
         ]
+        if pattern:  # then no more than this comes back
+            groups = [{key: group[key] for key in ("logGroupName", "creationTime", "arn")} for group in groups]
         return _listing("logGroups", groups, request)
 
     def _group_entry(self, group: LogGroup) -> dict[str, Any]:
