@@ -31,13 +31,16 @@ def duration_ms(text: str) -> int | None:
     return sum(int(number) * _UNIT_MS[unit] for number, unit in parts)
 
 
-def instant_ms(text: str | None, flag: str) -> int | None:
+_A_TIME = "RFC 3339, for example 2025-11-19T03:00:00Z"
+
+
+def instant_ms(text: str | None, flag: str, hint: str = _A_TIME) -> int | None:
     """An RFC 3339 time as epoch ms UTC. Raises UsageError naming the flag."""
     if text is None:
         return None
     value = epoch_ms(text)
     if value is None:
-        raise UsageError(f"{flag} {text!r} is no time", hint="RFC 3339, for example 2025-11-19T03:00:00Z")
+        raise UsageError(f"{flag} {text!r} is no time", hint=hint)
     return value
 
 
@@ -46,7 +49,7 @@ def request_of(options: argparse.Namespace) -> FetchRequest:
     since = duration_ms(options.since) if options.since else None
     start = instant_ms(options.start_time, "--start-time")
     if options.since and since is None:
-        start = instant_ms(options.since, "--since")
+        start = instant_ms(options.since, "--since", f"a duration (90s, 10m, 2h, 1d, 1h30m) or a time ({_A_TIME})")
     return FetchRequest(
         since_ms=since,
         start_ms=start,

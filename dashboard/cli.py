@@ -349,6 +349,13 @@ def _at_least_one(text: str) -> int:
     return int(text)
 
 
+def _percent(text: str) -> int:
+    number = _at_least_one(text)
+    if number > 100:
+        raise argparse.ArgumentTypeError(f"{text!r} is more than the whole quota (100)")
+    return number
+
+
 def _verify(options: argparse.Namespace) -> int:
     from parsers import TriageError
 
@@ -571,7 +578,7 @@ def _wanted(one: Finding, options: argparse.Namespace, judgement: Judgement) -> 
 def _add_show(commands: Commands) -> None:
     parser = _command(commands, "show", _show, "one finding or migration run with everything that proves it")
     parser.add_argument("id", metavar="ID")
-    parser.add_argument("--context", type=int, metavar="N", help="N lines before and after, read again from the stream")
+    parser.add_argument("--context", type=_at_least_one, metavar="N", help="N lines before and after, read again from the stream")
     _add_source(parser)
     _add_format(parser)
 
@@ -718,7 +725,7 @@ def _add_fetch(commands: Commands) -> None:
         "--follow", action="store_true", help="go on until Ctrl-C, reading the newest stretch again for late lines"
     )
     parser.add_argument("--task-definition", metavar="FAMILY:REV", help="only this revision's places")
-    parser.add_argument("--quota-share", type=int, default=50, metavar="PERCENT", help="of the account's API quota (default 50)")
+    parser.add_argument("--quota-share", type=_percent, default=50, metavar="PERCENT", help="of the account's API quota (default 50)")
     parser.add_argument("--again", action="store_true", help="read settled stretches anew")
     parser.add_argument("--store", metavar="FILE")
     parser.add_argument("--packs", metavar="PATH", action="append", default=[])

@@ -231,3 +231,26 @@ def test_show_prints_the_lines_around_a_finding(capsys: pytest.CaptureFixture[st
     assert [word in context for word in ("one", "two", "four", "five", "six")] == [True, True, True, True, False]
     assert "jane@example.org" not in context
     assert "> " in context
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["fetch", "--log-group", "/g", "--quota-share", "0"], "'0' is not a number from 1 on"),
+        (["fetch", "--log-group", "/g", "--quota-share", "101"], "more than the whole quota"),
+        (["fetch", "--log-group", "/g", "--since", "banana"], "a duration (90s, 10m, 2h"),
+        (["show", "f-1", "--context", "-3"], "'-3' is not a number from 1 on"),
+    ],
+)
+def test_numbers_and_times_that_mean_nothing_are_usage_errors(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, arguments: list[str], said: str
+) -> None:
+    """Before anything is asked of AWS: exit code 2, and what would be taken."""
+    monkeypatch.setenv("TRIAGE_STORE", str(tmp_path / "store.db"))
+    try:
+        code: object = main(arguments)
+    except SystemExit as ended:
+        code = ended.code
+
+    assert code == 2
+    assert said in capsys.readouterr().err
