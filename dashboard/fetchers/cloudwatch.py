@@ -214,6 +214,7 @@ def filter_chain(aws: Aws, scope: Scope, window: Window, tally: Tally) -> Iterat
         yield chunk
         bounds.check(page, joiner, repeated=page.next_token == token)
         token = page.next_token
+        del page, chunk  # two dozen chains wait for their next page: none of them keeps the last one meanwhile
 
 
 def stream_chain(aws: Aws, scope: Scope, stream: str, window: Window, tally: Tally) -> Iterator[Chunk]:
@@ -246,6 +247,7 @@ def stream_chain(aws: Aws, scope: Scope, stream: str, window: Window, tally: Tal
             return
         bounds.check(page, joiner, repeated=False)
         token = page.forward_token
+        del page, chunk
 
 
 def _of_stream(event: RawEvent, stream: str) -> RawEvent:

@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 
 WARM_FROM = 1_000  # events of a stream at once: more of them will come
 READ_AFTER = 5_000  # events of a stream and cell that wait before they are read
+WAITING_BYTES = 12_000_000  # of all cells under way: beyond it the fullest cell is read before it is complete
+EVENT_BYTES = 250  # what an event takes beside its text
 BULK_FROM = 3_000  # as many are read by the fast path, whose start costs a quarter of a second
 FLUSH_EVERY_S = 2.0
 FLUSH_SHARE = 4  # ... and at least so many times as long as the last write took
@@ -47,6 +49,12 @@ class _Stretch:
     first_ms: int | None = None
     last_ms: int | None = None
     last_ingestion_ms: int | None = None
+    waiting_bytes: int = 0
+
+    def wait(self, events: StreamEvents) -> None:
+        """More of its events, to be read later."""
+        self.waiting.extend(events)
+        self.waiting_bytes += sum(map(len, events.texts)) + EVENT_BYTES * len(events)
 
     def event(self, raw: RawEvent) -> Event:
         """One of its events, as the parsers take it."""
@@ -59,6 +67,7 @@ class _Stretch:
         one = Reading(parts={self.key: (read,)}, reader=reader)
         self.reading = one if self.reading is None else self.reading + one
         self.waiting = StreamEvents()
+        self.waiting_bytes = 0
 
 
 @dataclass(slots=True)
@@ -127,6 +136,7 @@ class StoreSink:
         self._flushed = monotonic()
         self._pause_s = FLUSH_EVERY_S
         self._fed: dict[tuple[Scope, int], dict[str, _Stretch]] = {}
+        self._waiting_bytes = 0
         self._done: list[_Done] = []
         self._confirmed: list[CellRead] = []
         self._gaps: list[Gap] = []
@@ -154,20 +164,24 @@ class StoreSink:
         stretch = fed.get(stream)
         if stretch is None:
             stretch = fed[stream] = _Stretch(self._key(scope, stream))
-        stretch.waiting.extend(events)
+        before = stretch.waiting_bytes
+        stretch.wait(events)
+        self._waiting_bytes += stretch.waiting_bytes - before
         _note_inside(stretch, events.between(cell_ms, cell_ms + CELL_MS))
         if len(events) >= WARM_FROM and self._bulk is None:
             self._bulk = _Warming(self.reader, b"\n".join(stretch.waiting.texts))
         if len(stretch.waiting) >= READ_AFTER:
             self._read([stretch])
+        if self._waiting_bytes > WAITING_BYTES:
+            self._read(max(self._fed.values(), key=_waiting_bytes).values())
 
     def discard(self, scope: Scope, cell_ms: int, stream: str | None) -> None:
         """Forget what was fed."""
         fed = self._fed.get((scope, cell_ms), {})
+        for name in list(fed) if stream is None else [stream] if stream in fed else []:
+            self._waiting_bytes -= fed.pop(name).waiting_bytes
         if stream is None:
             self._fed.pop((scope, cell_ms), None)
-        else:
-            fed.pop(stream, None)
 
     def commit(self, cell: CellRead) -> None:
         """A cell is complete."""
@@ -192,6 +206,7 @@ class StoreSink:
     def _read(self, stretches: Iterable[_Stretch]) -> None:
         """Read what waits. The streams of a cell together: many small ones are a big batch."""
         waiting = [stretch for stretch in stretches if stretch.waiting]
+        self._waiting_bytes -= sum(stretch.waiting_bytes for stretch in waiting)
         if sum(len(stretch.waiting) for stretch in waiting) >= BULK_FROM:
             self._read_in_bulk(waiting)
         else:
@@ -330,6 +345,10 @@ def _batch(waiting: Sequence[_Stretch]) -> Batch:
         event_ids=raw.ids,
         ingestion_ms=np.frombuffer(raw.ingestions_ms, dtype=np.int64),
     )
+
+
+def _waiting_bytes(fed: dict[str, _Stretch]) -> int:
+    return sum(stretch.waiting_bytes for stretch in fed.values())
 
 
 def _note_inside(stretch: _Stretch, inside: StreamEvents) -> None:

@@ -8,6 +8,7 @@ progress, Ctrl-C and the store live in one thread, and memory depends on what is
 
 from __future__ import annotations
 
+import ctypes
 import queue
 import signal
 import threading
@@ -15,7 +16,7 @@ import time
 import zlib
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from itertools import count
 from typing import Protocol
@@ -49,7 +50,9 @@ STREAMS_WORTH_LISTING = 1_000
 PAGES_BEFORE_HELP = 10  # so many pages of FilterLogEvents, then GetLogEvents joins
 MAX_PAUSE_S = 20.0  # before another attempt
 EVENTS_AT_ONCE = 400_000  # of cells that are read stream by stream
-INBOX = 16  # chunks waiting for the main thread: what bounds memory
+INBOX = 4  # chunks waiting for the main thread: what bounds memory
+ARENAS = 2  # that the C library takes memory from: one for each of two dozen threads keeps what the others could use
+_M_ARENA_MAX = -8
 PROGRESS_EVERY_S = 0.2
 POLL_S = 0.05
 _CALLS = {Api.FILTER: "FilterLogEvents", Api.GET: "GetLogEvents"}
@@ -144,10 +147,13 @@ class PullOptions:
 
 @dataclass(slots=True)
 class _Part:
+    """What a chain brought, in columns by stream: the worker makes them, so that nobody holds the events of a page twice."""
+
     run: Run
     end_ms: int
-    chunk: Chunk
+    cut_ms: int
     asked_ms: int
+    streams: dict[str, StreamEvents] = field(default_factory=dict)
 
 
 @dataclass(slots=True)
@@ -289,6 +295,7 @@ class Pull:
         for lane in {*self._denied, *({Api.FILTER, Api.GET} - lanes.keys())}:
             self._board.close(lane)
         workers = [threading.Thread(target=self._work, args=(lane,), daemon=True) for lane in lanes.elements()]
+        _few_arenas()
         for worker in workers:
             worker.start()
         try:
@@ -364,14 +371,12 @@ class Pull:
     def _take_part(self, part: _Part) -> None:
         """Sort the events of a chunk into the cells of its run, and pass the cells that the chain has left behind."""
         run = part.run
-        events = part.chunk.events
-        if events:
-            for stream, some in ({run.stream: events} if run.stream is not None else _by_stream(events)).items():
-                self._feed(run, part, stream, StreamEvents.of(some))
+        for stream, events in part.streams.items():
+            self._feed(run, part, stream, events)
         while run.start_ms < part.end_ms:
             cell_end = min(run.start_ms + CELL_MS, part.end_ms)
             needed = cell_end if cell_end >= self._end_ms else cell_end + CONTEXT_MS
-            if part.chunk.cut_ms < needed:
+            if part.cut_ms < needed:
                 return
             self._pass(run, cell_end, part)
             run.start_ms += CELL_MS
@@ -504,7 +509,7 @@ class Pull:
             # A stream that expired or was deleted since it was listed holds nothing any more.
             self.notices.append(str(error))
             self._discard(run)
-            self._take_part(_Part(run, run.end_ms, Chunk([], run.end_ms + CONTEXT_MS), self.aws.now_ms()))
+            self._take_part(_Part(run, run.end_ms, run.end_ms + CONTEXT_MS, self.aws.now_ms()))
         elif error.transient or error.code == "InvalidParameterException":
             self._try_again(run, str(error))
         else:
@@ -552,7 +557,7 @@ class Pull:
         if run.stream is not None:
             for cell_ms in range(run.start_ms, run.end_ms, CELL_MS):
                 self._cells.setdefault((run.group, cell_ms), _Cell()).holed = True
-            self._take_part(_Part(run, run.end_ms, Chunk([], run.end_ms + CONTEXT_MS), asked_ms=0))
+            self._take_part(_Part(run, run.end_ms, run.end_ms + CONTEXT_MS, asked_ms=0))
 
     # ---- the workers ----
     def _work(self, lane: Api) -> None:
@@ -587,7 +592,7 @@ class Pull:
             self._inbox.put(_Shares(group, run.scope, len(streams)))
             self._board.give([replace(run, stream=name, lane=Api.GET, group=group) for name in streams])
         else:
-            self._inbox.put(_Part(run, run.end_ms, Chunk([], run.end_ms + CONTEXT_MS), self.aws.now_ms()))
+            self._inbox.put(_Part(run, run.end_ms, run.end_ms + CONTEXT_MS, self.aws.now_ms()))
 
     def _shorten(self, run: Run) -> None:
         """Give back what lies beyond the cells that may be under way: a cell waits in memory for the last of its streams."""
@@ -641,7 +646,8 @@ class Pull:
         for chunk in self._chain(run):
             if chunk.disturbed_ms is not None:
                 raise ChainBroken(f"an event turned up behind what was read already, at {chunk.disturbed_ms}")
-            self._inbox.put(_Part(run, run.end_ms, chunk, asked))
+            self._inbox.put(_part(run, chunk, asked))
+            chunk.events.clear()
             if self._board.stopped or chunk.cut_ms >= run.end_ms + CONTEXT_MS:
                 return
             # Less left than this page covered: half of it is not worth a chain of its own.
@@ -684,6 +690,12 @@ class Pull:
 _SIXTY_FOUR_BITS = 2**64 - 1
 
 
+def _few_arenas() -> None:
+    """Ask the C library not to take an arena for each thread. Only glibc knows how; elsewhere nothing happens."""
+    with suppress(OSError, AttributeError):
+        ctypes.CDLL(None).mallopt(_M_ARENA_MAX, ARENAS)
+
+
 @contextmanager
 def stop_on_ctrl_c(stop: threading.Event) -> Iterator[None]:
     """The first Ctrl-C sets `stop` and breaks nothing off in the middle; the second one interrupts as usual.
@@ -704,6 +716,12 @@ def stop_on_ctrl_c(stop: threading.Event) -> Iterator[None]:
         yield
     finally:
         signal.signal(signal.SIGINT, before)
+
+
+def _part(run: Run, chunk: Chunk, asked_ms: int) -> _Part:
+    named = {run.stream: chunk.events} if run.stream is not None else _by_stream(chunk.events)
+    streams = {stream: StreamEvents.of(events) for stream, events in named.items() if events}
+    return _Part(run, run.end_ms, chunk.cut_ms, asked_ms, streams)
 
 
 def _by_stream(events: list[RawEvent]) -> dict[str, list[RawEvent]]:

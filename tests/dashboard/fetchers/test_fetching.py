@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from dashboard.double import Double, Fault, FaultKind, Faults, SceneTruth
+from dashboard.fetchers import keeping
 from dashboard.fetchers.board import Api
 from dashboard.fetchers.permissions import NAMES
 from dashboard.fetching import Fetcher, FetchRequest, connect, run_fetch
@@ -241,6 +242,29 @@ def test_a_record_that_crosses_the_edge_of_a_cell_is_whole(serve, tmp_path):
     contents = small_fetch.contents(tmp_path / "small.db")
     assert report.events == 3
     assert [row[3] for row in (*contents["findings"], *contents["unexplained"])] == [1]
+
+
+def test_what_waits_to_be_read_is_bounded(serve, tmp_path, monkeypatch):
+    """Cells under way are read in part when too much waits, however many there are; the store holds the same."""
+    made = SceneTruth(region=REGION)
+    made.add_rows(small_fetch.telling(rows(streams=8)))
+    whole, bounded = tmp_path / "whole", tmp_path / "bounded"
+    most = {whole: 0, bounded: 0}
+    for folder in (whole, bounded):
+        folder.mkdir()
+        monkeypatch.setattr(keeping, "WAITING_BYTES", 10**9 if folder is whole else 8_000)
+
+        def feed(sink, *fed, folder=folder, real=keeping.StoreSink.feed):
+            real(sink, *fed)
+            told = sum(stretch.waiting_bytes for cell in sink._fed.values() for stretch in cell.values())
+            most[folder] = max(most[folder], told)
+            assert sink._waiting_bytes == told
+
+        with monkeypatch.context() as patch:
+            patch.setattr(keeping.StoreSink, "feed", feed)
+            assert small(serve(made), folder).complete
+    assert most[bounded] <= 8_000 < most[whole]
+    assert small_fetch.contents(bounded / "small.db") == small_fetch.contents(whole / "small.db")
 
 
 # ---- following ----
