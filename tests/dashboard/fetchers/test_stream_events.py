@@ -28,21 +28,25 @@ def same(one, other):
 
 
 def test_columns_give_back_what_they_were_made_of():
+    """Event for event, in order."""
     made = events(1)
     assert same(StreamEvents.of(made), made)
 
 
 def test_what_is_no_character_becomes_a_question_mark():
+    """UTF-8 has no word for half a surrogate pair."""
     assert StreamEvents.of([RawEvent(1, "half a pair: \ud83d")]).texts == [b"half a pair: ?"]
 
 
 def test_a_window_is_half_open():
+    """The event at the start belongs to it, the one at the end does not."""
     made = events(2)
     for start, end in ((made[50].timestamp, made[120].timestamp), (0, made[0].timestamp), (made[-1].timestamp + 1, 10**14)):
         assert same(StreamEvents.of(made).between(start, end), [e for e in made if start <= e.timestamp < end])
 
 
 def test_the_digest_of_parts_sums_up_to_that_of_the_whole():
+    """However pages fall, a cell's digest is the same."""
     made = events(3)
     whole = StreamEvents.of(made).digest()
     for cut in (0, 1, 77, 199, 200):
@@ -55,6 +59,7 @@ def test_the_digest_of_parts_sums_up_to_that_of_the_whole():
 
 
 def test_the_digest_tells_a_lost_a_doubled_and_a_changed_event():
+    """Two readings that agree hold the same events."""
     made = events(4)
     whole = StreamEvents.of(made).digest()
     changed = RawEvent(made[9].timestamp, "pong", made[9].ingestion)
@@ -63,6 +68,7 @@ def test_the_digest_tells_a_lost_a_doubled_and_a_changed_event():
 
 
 def test_the_latest_ingestion_is_that_of_the_events_that_tell_it():
+    """GetLogEvents and FilterLogEvents tell it, a file need not."""
     assert StreamEvents.of([RawEvent(1, "a", 7), RawEvent(2, "b"), RawEvent(3, "c", 5)]).last_ingestion_ms == 7
     assert StreamEvents.of([RawEvent(1, "a")]).last_ingestion_ms is None
 
