@@ -154,6 +154,7 @@ def test_paths(path: str, shown_as: str) -> None:
     ],
 )
 def test_a_uuid_in_a_path_is_masked_as_in_a_text(part: str) -> None:
+    """Both lose it to the same mask."""
     redactor = Redactor(b"key")
     assert redactor.path(f"/clients/{part}") == f"/clients/{redactor.text(part)}"
 
