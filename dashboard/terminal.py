@@ -8,6 +8,7 @@ from __future__ import annotations
 import io
 import os
 import sys
+import textwrap
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -172,11 +173,32 @@ def verdict_text(paper: Paper, deployment: Deployment, verdict: Verdict, judgeme
         paper.wrapped(show(reason.text), first="  · ", indent="    ")
         finding = next((f for f in judgement.findings if f.id == reason.finding_id), None)
         if finding is not None:
-            for evidence in finding.evidence[:3]:
-                paper.line(f"      {clock(evidence.timestamp_ms)}  {fit_log(evidence.text, paper.width - 17)}")
+            _proof(paper, finding)
             paper.line(paper.paint(f"      triage show {finding.id}{source}", "dim"))
     for need in verdict.needed if verdict.verdict is VerdictValue.INCONCLUSIVE else ():
         paper.wrapped(show(need), first="  needed: ", indent="          ")
+
+
+def _proof(paper: Paper, finding: Finding) -> None:
+    """The deciding line whole, as far as three lines hold it; what stands around it on a line each."""
+    for number, evidence in enumerate(finding.evidence[:3]):
+        at = f"      {clock(evidence.timestamp_ms)}  "
+        room = paper.width - len(at)
+        if number == 0:
+            for part in textwrap.wrap(without_middle(evidence.text, 3 * room - 40), room, break_on_hyphens=False):
+                paper.line(at + part)
+                at = " " * len(at)
+        else:
+            paper.line(at + fit_log(evidence.text, room))
+
+
+def without_middle(text: str, most: int) -> str:
+    """A log line made safe, on one line, at most `most` characters: a statement is long, and what was wrong with it stands at its end."""
+    safe = show(text.replace("\n", " ⏎ "))
+    if len(safe) <= most:
+        return safe
+    head = most * 2 // 5
+    return f"{safe[:head].rstrip()} … {safe[-(most - head - 3) :].lstrip()}"
 
 
 def fit_log(text: str, width: int) -> str:

@@ -224,17 +224,42 @@ def symptoms(deployments: Sequence[Sequence[Refusal]], healthy: Sequence[frozens
 
 
 def not_effective_text(symptom: Symptom, deployment_id: str) -> str | None:
-    """What a deployment in the middle or at the end of a symptom says of its own fix; None for the first, or a stranger.
+    """What a deployment in the middle or at the end of a symptom says of its own fix; None for the first, a stranger, or no change.
 
-    `FIX NOT EFFECTIVE: POST /x is still refused, now by the database (…), before by a business rule (12 of 12 (100 %))`.
+    `FIX NOT EFFECTIVE: POST /x is still refused, now by the database (…), in revision 49 by the ORM (…) — 12 of 12 (100 %)`.
     """
-    for before, step in zip(symptom.steps, symptom.steps[1:], strict=False):
-        if step.deployment_id == deployment_id:
-            same = step.layer is before.layer and step.codes == before.codes and step.fields == before.fields
-            by = f"again by {step.by}" if same else f"now by {step.by}, in revision {before.revision} by {before.by}"
-            rate = share_text(step.refused, step.answered) if step.answered else f"{step.refused} request(s)"
-            return f"FIX NOT EFFECTIVE: {step.method} {step.route} is still refused, {by} — {rate}"
-    return None
+    before, step = _two_steps(symptom, deployment_id)
+    if before is None or step is None or _as_before(before, step):
+        return None
+    return (
+        f"FIX NOT EFFECTIVE: {step.method} {step.route} is still refused, now by {step.by}, in revision {before.revision} by {before.by} "
+        f"— {_share(step)}"
+    )
+
+
+def still_refused_text(symptom: Symptom, deployment_id: str) -> str | None:
+    """Of a deployment that refuses exactly what the one before refused, for the same cause: nothing shows that it was to mend that.
+
+    `POST /x is still refused by the request schema (…), as in revision 7 — 26 of 28 (93 %)`.
+    """
+    before, step = _two_steps(symptom, deployment_id)
+    if before is None or step is None or not _as_before(before, step):
+        return None
+    return f"{step.method} {step.route} is still refused by {step.by}, as in revision {before.revision} — {_share(step)}"
+
+
+def _two_steps(symptom: Symptom, deployment_id: str) -> tuple[Refusal | None, Refusal | None]:
+    """A deployment's step and the one before it."""
+    pairs = zip(symptom.steps, symptom.steps[1:], strict=False)
+    return next(((before, step) for before, step in pairs if step.deployment_id == deployment_id), (None, None))
+
+
+def _as_before(before: Refusal, step: Refusal) -> bool:
+    return step.layer is before.layer and step.codes == before.codes and step.fields == before.fields
+
+
+def _share(step: Refusal) -> str:
+    return share_text(step.refused, step.answered) if step.answered else f"{step.refused} request(s)"
 
 
 # ---- a claimed fix ----

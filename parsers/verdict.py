@@ -22,6 +22,7 @@ from parsers.comparison import (
     judge_expectation,
     judge_fix,
     not_effective_text,
+    still_refused_text,
     symptoms,
 )
 from parsers.model import (
@@ -575,13 +576,15 @@ def _new_or_worse(work: _Judgement, case: Case) -> None:
 
 
 def _refused_route(work: _Judgement, case: Case, route: FailingRoute) -> None:
-    """What refuses a route now; where an earlier deployment refused it too, that its fix is not effective."""
+    """What refuses a route now; where an earlier deployment refused it too, that it still is, or that a fix is not effective."""
     here = case.part.deployment.deployment_id
     chain = next((c for c in case.chains if (c.method, c.route) == (route.method, route.route) and here in _steps(c)), None)
     again = not_effective_text(chain, here) if chain is not None else None
-    code = ReasonCode.FIX_NOT_EFFECTIVE if again else ReasonCode.NEW_FAILURE if case.earlier else ReasonCode.STILL_FAILING
+    still = still_refused_text(chain, here) if chain is not None else None
+    new = case.earlier and not still
+    code = ReasonCode.FIX_NOT_EFFECTIVE if again else ReasonCode.NEW_FAILURE if new else ReasonCode.STILL_FAILING
     work.reason(
-        code, again or route.text, finding_id=route.example.id, route=route.route, method=route.method, layer=str(route.layer),
+        code, again or still or route.text, finding_id=route.example.id, route=route.route, method=route.method, layer=str(route.layer),
         requests=route.refused, answered=route.answered, fields=", ".join(route.fields), refused_by_layer=route.requests,
         deployments=len(chain.steps) if chain is not None else None,
     )  # fmt: skip

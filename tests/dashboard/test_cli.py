@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from dashboard.cli import main
+from dashboard.terminal import WIDTH, without_middle
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 SAMPLES = REPOSITORY / "sample_logs"
@@ -254,3 +255,22 @@ def test_numbers_and_times_that_mean_nothing_are_usage_errors(
 
     assert code == 2
     assert said in capsys.readouterr().err
+
+
+def test_the_deciding_line_is_shown_to_its_end() -> None:
+    """A refused statement is long, and what was wrong with it stands behind it; a line without blanks is broken, not lost."""
+    assert without_middle("create table x - relation exists", 80) == "create table x - relation exists"
+    cut = without_middle("create table " + "column, " * 60 + "- relation \x1b[31m\"orders\" already exists", 160)
+    assert len(cut) <= 160
+    assert cut.startswith("create table column,")
+    assert cut.endswith('"orders" already exists')
+    assert "\x1b" not in cut
+
+
+def test_verify_shows_why_the_statement_failed(capsys: pytest.CaptureFixture[str]) -> None:
+    """Within the width, on as many lines as it takes."""
+    assert main(["verify", "--from", str(SAMPLES / "crash-loop")]) == 1
+
+    out = capsys.readouterr().out
+    assert "already exists" in " ".join(out.split())
+    assert max(len(line) for line in out.splitlines() if "--from" not in line) <= WIDTH  # a path is for copying

@@ -13,6 +13,7 @@ from parsers.comparison import (
     judge_fix,
     not_effective_text,
     parse_expectation,
+    still_refused_text,
     symptoms,
 )
 from parsers.model import Category, Deployment, Evidence, Finding, Layer, RequestCount, Severity, StreamKey, VerdictValue
@@ -138,6 +139,17 @@ def test_each_later_deployment_says_that_its_fix_was_not_effective() -> None:
         "in revision 49 by the ORM (appointmentId) — 40 of 71 (56 %)"
     )
     assert not_effective_text(symptom, "d51") is None
+
+
+def test_what_is_refused_as_before_is_no_failed_fix() -> None:
+    """The same layer, codes and fields: somebody deployed something else, and nothing shows that it was to mend this."""
+    [symptom] = symptoms([[refusal(49, Layer.VALIDATION)], [refusal(50, Layer.VALIDATION)]])
+
+    assert not_effective_text(symptom, "d50") is None
+    assert still_refused_text(symptom, "d49") is None
+    assert still_refused_text(symptom, "d50") == (
+        f"POST {NOTES} is still refused by the request schema (appointmentId), as in revision 49 — 40 of 71 (56 %)"
+    )
 
 
 def test_a_deployment_that_answers_well_ends_the_symptom() -> None:
