@@ -7,6 +7,7 @@ their word in the bar or the cell, a pattern beside the colour, and each page pu
 from __future__ import annotations
 
 import html
+import re
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime, tzinfo
@@ -29,9 +30,12 @@ _BESIDE: dict[str, str] = {
     Category.STARTUP: "#7A5C00",
     Category.CONNECTION: "#009E73",
 }  # no requests
+_PHONE_NAME = re.compile(" · | ")  # where a line's name may be broken
+_SIGNED_CELL = re.compile(r"(?:\d+: )?(\W) ")
 _LONGEST_LABEL = 48
 _MARGIN = {"l": 8, "r": 8, "t": 28, "b": 8}
 _INK = {False: "#1F2328", True: "#ECEEF1"}
+_PAPER = {False: "#FFFFFF", True: "#12171E"}
 _LINE = {False: "#C9CDD3", True: "#4A4F57"}
 
 
@@ -261,6 +265,31 @@ def migration_grid(rows: Sequence[DeploymentRow], names: Mapping[str, str], *, d
     return figure
 
 
+def on_a_phone(figure: go.Figure) -> go.Figure:
+    """The same picture for a narrow screen: room for a legend of many lines, and cells that say their sign and code alone.
+
+    The words that go stand in the table beside each chart.
+    """
+    small = go.Figure(figure)
+    maps = [trace for trace in small.data if isinstance(trace, go.Heatmap)]
+    if not maps:
+        return small.update_layout(height=(figure.layout.height or 300) + 130)
+    for trace in maps:
+        trace.x = [str(name).replace(" ", "<br>", 1) for name in trace.x]
+        trace.y = [_PHONE_NAME.sub("<br>", str(name), count=1) for name in trace.y]
+        trace.text = [[_short_cell(str(cell)) for cell in row] for row in trace.text]
+        trace.textfont.size = 10
+    small.update_yaxes(tickfont={"size": 10})
+    return small.update_xaxes(tickfont={"size": 10}, tickangle=0)
+
+
+def _short_cell(cell: str) -> str:
+    """`46: ✖ failed<br>P3005` -> `✖<br>P3005`, `validation<br>45 of 109` -> `valid<br>45`."""
+    first, _, second = cell.partition("<br>")
+    sign = _SIGNED_CELL.match(first)
+    return f"{sign[1] if sign else first[:5]}<br>{second.split(' of ')[0]}" if cell else ""
+
+
 def _grid_lines(ordered: Sequence[DeploymentRow]) -> list[tuple[str, str, list[DeploymentRow]]]:
     """(service, tool, the service's deployments oldest first): a tool that a service never used is no line of that service."""
     lines = []
@@ -353,7 +382,15 @@ def _add_mark(figure: go.Figure, at: str, name: str, *, dark: bool) -> None:
     """A dotted line with its label inside the plot, clear of the legend above it."""
     figure.add_vline(x=at, line={"dash": "dot", "width": 1.5, "color": _INK[dark]})
     figure.add_annotation(
-        x=at, yref="paper", y=1, xanchor="left", yanchor="top", text=name, showarrow=False, font={"size": 12, "color": _INK[dark]}
+        x=at,
+        yref="paper",
+        y=1,
+        xanchor="left",
+        yanchor="top",
+        text=name,
+        showarrow=False,
+        font={"size": 12, "color": _INK[dark]},
+        bgcolor=_PAPER[dark],
     )
 
 

@@ -10,9 +10,9 @@ import pandas as pd
 import plotly.graph_objects as go
 import streamlit as st
 
-from dashboard import tables, words
+from dashboard import charts, tables, words
 from dashboard.state import PAGE
-from dashboard.views.frame import Frame
+from dashboard.views.frame import Frame, is_phone
 from parsers import MigrationRun, Reason, ReasonCode, TranscriptLine, Verdict
 
 if TYPE_CHECKING:
@@ -70,6 +70,8 @@ def empty(text: str, *commands: str) -> None:
 
 
 def chart(figure: go.Figure, *, key: str, alt: str) -> None:
+    if is_phone():
+        figure = charts.on_a_phone(figure)
     st.plotly_chart(figure, key=key, alt=alt, config=_CHART, theme=None)
 
 

@@ -229,3 +229,8 @@ def browser_zone(choice: str) -> tzinfo:
 
 def is_dark() -> bool:
     return getattr(st.context.theme, "type", None) == "dark"
+
+
+def is_phone() -> bool:
+    """Whether a phone asks: its browsers say `Mobi`. https://developer.mozilla.org/docs/Web/HTTP/Guides/Browser_detection_using_the_user_agent"""
+    return "Mobi" in (st.context.headers.get("User-Agent") or "")

@@ -102,3 +102,19 @@ def test_a_long_history_is_drawn_by_its_newest_deployments():
     figure = charts.failures_by_deployment(cells, {str(number): f"r{number}" for number in range(60)}, dark=False)
 
     assert list(figure.data[0].x) == [f"r{number}" for number in range(60 - charts.MOST_COLUMNS, 60)]
+
+
+@pytest.mark.parametrize("name", list(figures(WORKSPACE)))
+def test_a_phone_gets_the_same_numbers_in_fewer_words(name):
+    """Cells say sign and code, or layer and count; the figure that was made for all is left as it is."""
+    figure = figures(FakeWorkspace())[name]
+    before = figure.to_json()
+    small = charts.on_a_phone(figure)
+
+    assert figure.to_json() == before
+    assert [len(trace.x) for trace in small.data] == [len(trace.x) for trace in figure.data]
+    if name == "grid":
+        assert list(small.data[0].text[0]) == ["✖<br>P3005", "✖<br>P3005", "✖<br>P3005", "✖<br>P1001, P3005", "✖<br>P3005"]
+    if name == "map":
+        assert "POST<br>/api/v1/clinical-notes" in small.data[0].y
+        assert "valid<br>48" in small.data[0].text[0]
