@@ -52,9 +52,9 @@ def badge(sign: words.Sign, suffix: str = "") -> None:
     st.badge(f"{sign.word}{suffix}", icon=sign.icon, color=sign.hue)
 
 
-def log_text(text: str, *, height: int | None = None) -> None:
-    """Log text, copyable, as it is: control characters shown. Scrolls from `height` pixels on."""
-    st.code(words.visible(text), language=None, wrap_lines=True, height=height or "content")
+def log_text(text: str) -> None:
+    """Log text, copyable, as it is: control characters shown. Never in a box that scrolls: the keyboard could not reach its end."""
+    st.code(words.visible(text), language=None, wrap_lines=True)
 
 
 def plain(text: str, *, fill: bool = False) -> None:
@@ -270,7 +270,7 @@ def share(
         st.caption("Link to exactly this view")
         st.code(frame.url(state), language=None, wrap_lines=True)
         st.caption("As Markdown, redacted")
-        st.code(markdown, language=None, wrap_lines=True, height=220)
+        st.code(markdown, language=None, wrap_lines=True)
         if command:
             st.caption("The same lines with the AWS CLI (shown, never run)")
             st.code(words.visible(command), language=None, wrap_lines=True)

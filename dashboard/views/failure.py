@@ -111,7 +111,7 @@ def _sample(frame: Frame, group: FailureGroup, example: Finding | None) -> None:
         blocks.empty("No example is kept any more: counts outlive examples (the newest 20 of each kind and deployment are kept).")
         return
     lines = [f"{words.clock(line.timestamp_ms, frame.zone)}  {words.visible(line.text)}" for line in example.evidence]
-    blocks.log_text("\n".join(lines), height=320 if len(lines) > 10 else None)
+    blocks.log_text("\n".join(lines))
     blocks.plain(proof(example))
     state = frame.state.only_frame().with_(finding=example.id)
     frame.link("events", state, "The records around it", icon=":material/arrow_forward:")

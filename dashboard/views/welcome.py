@@ -42,8 +42,8 @@ def page(*, reading: bool) -> None:
     for column, (title, text, command, icon) in zip(st.columns(3, gap="medium"), _WAYS, strict=True):
         with column.container(border=True):
             st.markdown(f"#### {icon} {title}")
-            st.caption(text)
+            st.markdown(text)
             st.code(command, language=None, wrap_lines=True)
-    st.caption(
+    st.markdown(
         "No credentials yet? `aws sso login --profile NAME` or `aws configure`, then `triage doctor` says what is missing."
     )
