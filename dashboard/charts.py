@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 MOST_ROUTES = 12
 MOST_COLUMNS = 24  # more can't be read, and each bar is an element of its own in the browser
+MOST_WRITTEN = 12  # columns up to which a bar is wide enough for words; measuring words that will not fit takes a browser half of the drawing
 DOORS = "auth, routing, rate_limit, body_parser"
 _BESIDE: dict[str, str] = {
     Category.MIGRATION: "#5E3C99",
@@ -33,6 +34,8 @@ _BESIDE: dict[str, str] = {
 _PHONE_NAME = re.compile(" · | ")  # where a line's name may be broken
 _SIGNED_CELL = re.compile(r"(?:\d+: )?(\W) ")
 _LONGEST_LABEL = 48
+_SHORT = 5  # characters of a name that stand under a column upright or slanted
+_SCALE_PX, _LINE_PX, _BELOW_PX = 64, 20, 10
 _MARGIN = {"l": 8, "r": 8, "t": 28, "b": 8}
 _INK = {False: "#1F2328", True: "#ECEEF1"}
 _PAPER = {False: "#FFFFFF", True: "#12171E"}
@@ -57,10 +60,11 @@ def failures_by_deployment(cells: Sequence[LadderCell], names: Mapping[str, str]
     figure = _figure(dark=dark, height=300)
     for layer in _layers_of(cells):
         values = [counts.get((identifier, layer), 0) for identifier in columns]
-        figure.add_trace(_stack(_places([names[identifier] for identifier in columns]), values, layer, text=True))
+        written = len(columns) <= MOST_WRITTEN
+        figure.add_trace(_stack(_places([names[identifier] for identifier in columns]), values, layer, text=written))
     figure.update_layout(barmode="stack", bargap=0.35, legend=_legend(), yaxis_title="requests")
     figure.update_xaxes(type=_axis(names))
-    return figure
+    return _with_room(figure, lines=_lines_under([names[identifier] for identifier in columns]))
 
 
 def _axis(names: Mapping[str, str]) -> str:
@@ -91,7 +95,7 @@ def failures_over_time(cells: Sequence[TimeCell], marks: Iterable[tuple[int, str
         _add_mark(figure, _iso(at_ms, zone), label(name, 24), dark=dark)
     figure.update_layout(legend=_legend(), yaxis_title="failures")
     figure.update_xaxes(type="date")
-    return figure
+    return _with_room(figure, lines=2)  # the time, and below it the day
 
 
 def _band(cell: TimeCell) -> str:
@@ -150,7 +154,8 @@ def rate_by_deployment(rows: Sequence[DeploymentRow], names: Mapping[str, str], 
     )
     figure.update_xaxes(type=_axis(names))
     figure.update_yaxes(tickformat=".0%", rangemode="tozero", title="answered 400")
-    return figure
+    shown = [names.get(row.deployment.deployment_id, str(row.deployment.revision)) for row in known]
+    return _with_room(figure, lines=_lines_under(shown))
 
 
 def ladder_map(cells: Sequence[LadderCell], names: Mapping[str, str], *, dark: bool) -> go.Figure:
@@ -409,6 +414,27 @@ def _figure(*, dark: bool, height: int) -> go.Figure:
     )
     figure.update_xaxes(showgrid=False, linecolor=_LINE[dark], fixedrange=True, automargin=True)
     figure.update_yaxes(gridcolor=_LINE[dark], gridwidth=1, zeroline=False, fixedrange=True, automargin=True)
+    return figure
+
+
+def _lines_under(columns: Sequence[str]) -> int | None:
+    """Lines that the names of columns take; None: some are too long to stand upright or slanted in so little room."""
+    parts = [words.parts_of_label(column) for column in columns]
+    if any(len(revision) > _SHORT for _, revision in parts):
+        return None
+    return 2 if parts and all(service for service, _ in parts) else 1
+
+
+def _with_room(figure: go.Figure, *, lines: int | None) -> go.Figure:
+    """Room for a scale of numbers on the left and for so many lines below, said beforehand.
+
+    Where Plotly has to find the room itself it draws the chart again and again: twice the work for the browser.
+    """
+    figure.update_layout(margin_l=_SCALE_PX)
+    figure.update_yaxes(automargin=False)
+    if lines is not None:
+        figure.update_layout(margin_b=_BELOW_PX + _LINE_PX * lines)
+        figure.update_xaxes(automargin=False)
     return figure
 
 

@@ -25,13 +25,15 @@ def page(frame: Frame) -> None:
         blocks.empty("No deployment lies in this window. Widen it under View, or read more logs with Refresh.")
         return
     first, *others = by_urgency(rows)
-    _headline(frame, first)
-    if others:
-        with st.container(border=True, gap="small"):
-            for mine in others:
-                _one_line(frame, mine[0])
-    _table(frame, rows, first)
-    _charts(frame, rows, first[0].deployment.service)
+    above = st.container()
+    _charts(frame, rows, first[0].deployment.service)  # first: the browser reads Plotly's code while it is told the rest
+    with above:
+        _headline(frame, first)
+        if others:
+            with st.container(border=True, gap="small"):
+                for mine in others:
+                    _one_line(frame, mine[0])
+        _table(frame, rows, first)
 
 
 def most_urgent(rows: list[DeploymentRow]) -> str | None:

@@ -118,3 +118,34 @@ def test_a_phone_gets_the_same_numbers_in_fewer_words(name):
     if name == "map":
         assert "POST<br>/api/v1/clinical-notes" in small.data[0].y
         assert "valid<br>48" in small.data[0].text[0]
+
+
+@pytest.mark.parametrize("name", ["by deployment", "over time", "rate"])
+def test_the_room_around_a_chart_is_said_beforehand(name):
+    """Where Plotly is to find it, it draws the chart again and again: half of a reload's work in the browser."""
+    layout = figures(WORKSPACE)[name].layout
+
+    assert (layout.xaxis.automargin, layout.yaxis.automargin) == (False, False)
+    assert layout.margin.l >= 50
+    assert layout.margin.b >= 30
+
+
+def test_long_names_under_columns_get_the_room_they_need():
+    """A revision that was deployed twice has its time in its name."""
+    cells = WORKSPACE.ladder(Filters())
+    twice = {identifier: f"{name} · 11-19 02:56" for identifier, name in NAMES.items()}
+
+    assert charts.failures_by_deployment(cells, twice, dark=False).layout.xaxis.automargin
+
+
+def test_bars_too_narrow_for_words_have_none():
+    """They would be measured by the browser one by one, and hidden."""
+    some = WORKSPACE.ladder(Filters())[:1]
+    names = {f"id-{number}": str(number) for number in range(charts.MOST_WRITTEN + 1)}
+    cells = [replace(some[0], deployment_id=one) for one in names]
+
+    narrow = charts.failures_by_deployment(cells, names, dark=False)
+    wide = charts.failures_by_deployment(cells[1:], names, dark=False)
+
+    assert [bar.text for bar in narrow.data] == [None]
+    assert all(bar.text for bar in wide.data)
