@@ -87,11 +87,10 @@ def serve_settings(settings: Settings, exposure: Exposure, *, secrets: Mapping[s
     reading = FirstReading(settings) if only_files else None
     hand_over(Running(settings=settings, allow=exposure.allow, signs_in=signs_in, reads_at_start=reads, reading=reading))
     import streamlit as st
+    from starlette.middleware import Middleware
 
     if exposure.browser and has_screen():
         threading.Thread(target=_open_browser, args=(exposure,), daemon=True).start()
-    from starlette.middleware import Middleware
-
     code = chart_code(Path(st.__file__).with_name("static"))
     st.App(
         Path(__file__).with_name("app.py"),

@@ -1,5 +1,7 @@
 """The product itself on the captured story: from the landing page to the root cause of deployment 50, without typing."""
 
+import urllib.request
+
 import pytest
 
 from tests.dashboard.conftest import settle
@@ -64,3 +66,9 @@ def test_the_ladder_walks_down_from_the_schema_to_the_database(landing):
     layers = [step.split()[1] for step in story.inner_text().split(": ", 1)[1].split(" → ")]
 
     assert layers == ["validation", "business_rule", "orm", "orm", "database"]
+
+
+def test_the_page_as_served_names_the_code_of_charts(served_story):
+    """So that the browser reads it while it waits for the first chart."""
+    with urllib.request.urlopen(f"{served_story}/failures") as answer:
+        assert '<script type="module" crossorigin src="./static/js/PlotlyChart.' in answer.read().decode()

@@ -19,6 +19,7 @@ from dashboard.store import rollups, slices
 from dashboard.views.frame import Frame
 from dashboard.workspace import Workspace
 from parsers import Category, InputError, Layer, Redactor, Severity, VerdictValue, remedy_for
+from tests.dashboard.make_store import make_store
 
 SCENES = shipped("sample_logs")
 STORY = SCENES / "founding-story"
@@ -511,3 +512,17 @@ def test_a_run_knows_the_rule_that_its_remedy_card_is_found_by(tmp_path):
         assert workspace.rule_of(run) == "knex.locked"
         assert remedy_for(run) is None
         assert remedy_for(run, workspace.rule_of(run)) is not None
+
+
+@pytest.mark.parametrize("filters", [Filters(service="service-1"), Filters(deployment_id="deployment-3")])
+def test_findings_of_many_and_of_few_deployments_are_theirs_newest_first(tmp_path, filters):
+    """They are looked up in two ways; both give what all findings hold of these deployments."""
+    path = tmp_path / "made.db"
+    make_store(path, deployments=10, streams=1, minutes=5, answers=2, findings=60, kinds=5).close()
+    wanted = {3} if filters.deployment_id else {1, 3, 5, 7, 9}
+
+    with Workspace.open(Settings(store=path)) as workspace:
+        every, mine = workspace.findings(Filters(), 100), workspace.findings(filters, 100)
+
+    assert mine == [one for one in every if int(str(one.stream.task_id), 16) // 1000 in wanted]
+    assert 0 < len(mine) < len(every)
