@@ -96,15 +96,22 @@ def fit(text: str, width: int) -> str:
     return text.ljust(width) if len(text) <= width else text[: width - 1] + "…"
 
 
+_NO_TIME_MS = 86_400_000  # plain text without times stands at the beginning of 1970: that is no time to show
+
+
 def clock(timestamp_ms: int | None) -> str:
-    """`02:57:56Z`, or `-`."""
-    text = rfc3339(timestamp_ms)
-    return f"{text[11:19]}Z" if text else "-"
+    """`02:57:56Z`, or `-` in the same width."""
+    text = _told(timestamp_ms)
+    return f"{text[11:19]}Z" if text else f"{'-':<9}"
+
+
+def _told(timestamp_ms: int | None) -> str | None:
+    return None if timestamp_ms is not None and timestamp_ms < _NO_TIME_MS else rfc3339(timestamp_ms)
 
 
 def moment(timestamp_ms: int | None) -> str:
     """`2025-11-19 02:57:56Z`, or `-`."""
-    text = rfc3339(timestamp_ms)
+    text = _told(timestamp_ms)
     return f"{text[:10]} {text[11:19]}Z" if text else "-"
 
 
@@ -214,7 +221,8 @@ def classify_text(paper: Paper, judgement: Judgement) -> None:
     total = sum(c.events for c in reading.coverage)
     first = min((c.first_event_ms for c in reading.coverage if c.first_event_ms is not None), default=None)
     last = max((c.last_event_ms for c in reading.coverage if c.last_event_ms is not None), default=None)
-    paper.line(f"{total:,} events in {len(reading.coverage)} stream(s), {moment(first)} to {moment(last)}")
+    span = f"{moment(first)} to {moment(last)}" if _told(first) else "without times" if total else "nothing to read"
+    paper.line(f"{total:,} events in {len(reading.coverage)} stream(s), {span}")
     if reading.migration_runs:
         paper.line()
         paper.line(paper.paint("Migrations", "bold"))
@@ -236,9 +244,9 @@ def _run_line(paper: Paper, run: MigrationRun) -> None:
     words = outcome_words(
         run.outcome, code=run.error_code or run.implied_code or run.db_code, continued=run.application_continued
     )
-    where = run.stream.task_id or run.stream.log_stream or "(no stream)"
+    where = f"task {run.stream.task_id}" if run.stream.task_id else f"in {run.stream.log_stream or '(no stream)'}"
     paper.line(
-        f"  {clock(run.started_ms)}  {fit(run.tool or 'start script', 14)} {paper.paint(words, 'FAIL' if bad else 'bold')}  task {where}"
+        f"  {clock(run.started_ms)}  {fit(run.tool or 'start script', 14)} {paper.paint(words, 'FAIL' if bad else 'bold')}  {where}"
     )
     details = [
         f"{run.migrations_found} found" if run.migrations_found is not None else "",
@@ -268,7 +276,7 @@ def _failures(paper: Paper, findings: Iterable[Finding]) -> None:
         paper.wrapped(text, first=head, indent=" " * 12)
         paper.line(
             paper.paint(
-                f"{'':12}{finding.category} · {finding.layer or '-'} · {clock(some[0].timestamp_ms)} · {finding.id} · {finding.fingerprint}",
+                f"{'':12}{finding.category} · {finding.layer or '-'} · {clock(some[0].timestamp_ms).strip()} · {finding.id} · {finding.fingerprint}",
                 "dim",
             )
         )

@@ -274,3 +274,18 @@ def test_verify_shows_why_the_statement_failed(capsys: pytest.CaptureFixture[str
     out = capsys.readouterr().out
     assert "already exists" in " ".join(out.split())
     assert max(len(line) for line in out.splitlines() if "--from" not in line) <= WIDTH  # a path is for copying
+
+
+def test_lines_without_times_are_shown_without(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Plain text that tells no time is not of 1970, a file is no task, and an empty one says so."""
+    (tmp_path / "plain.log").write_text("Error: P3005\n\nThe database schema is not empty.\n", "utf-8")
+    (tmp_path / "empty.log").touch()
+
+    assert main(["classify", str(tmp_path / "plain.log")]) == 0
+    told = capsys.readouterr().out
+    assert "without times" in told
+    assert "in plain.log" in told
+    assert "1970" not in told
+    assert "00:00:00" not in told
+    assert main(["classify", str(tmp_path / "empty.log")]) == 0
+    assert "nothing to read" in capsys.readouterr().out
