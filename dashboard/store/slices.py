@@ -398,7 +398,8 @@ def _replace_findings(sql: sqlite3.Connection, stream: int, findings: Sequence[F
         "SELECT DISTINCT kind FROM finding_cells WHERE stream = ? AND minute_ms >= ? AND minute_ms < ?", (stream, low, high)
     ).fetchall()
     sql.execute("DELETE FROM finding_cells WHERE stream = ? AND minute_ms >= ? AND minute_ms < ?", (stream, low, high))
-    sql.execute("DELETE FROM examples WHERE stream = ? AND timestamp_ms >= ? AND timestamp_ms < ?", (stream, low, high))
+    # A plus sign before a column keeps its index out: the rows of one stream are few, those of one instant may be of 100,000 streams.
+    sql.execute("DELETE FROM examples WHERE stream = ? AND +timestamp_ms >= ? AND +timestamp_ms < ?", (stream, low, high))
     cells: defaultdict[tuple[int, int], list[Finding]] = defaultdict(list)
     kinds: dict[tuple[Any, ...], int] = {}
     newest: defaultdict[str, list[tuple[int, Finding]]] = defaultdict(list)
@@ -433,8 +434,8 @@ def _keep_examples(sql: sqlite3.Connection, stream: int, newest: dict[str, list[
     sql.executemany("INSERT OR REPLACE INTO examples VALUES (?, ?, ?, ?, ?, ?)", rows)
     for fingerprint in newest:
         sql.execute(
-            "DELETE FROM examples WHERE stream = ? AND fingerprint = ? AND id NOT IN (SELECT id FROM examples "
-            "WHERE stream = ? AND fingerprint = ? ORDER BY timestamp_ms DESC, id LIMIT ?)",
+            "DELETE FROM examples WHERE stream = ? AND +fingerprint = ? AND id NOT IN (SELECT id FROM examples "
+            "WHERE stream = ? AND +fingerprint = ? ORDER BY +timestamp_ms DESC, id LIMIT ?)",
             (stream, fingerprint, stream, fingerprint, EXAMPLES),
         )
 

@@ -277,6 +277,26 @@ def test_examples_are_the_newest_twenty(workspace):
     assert kept[1] > (group.first_ms + group.last_ms) // 2
 
 
+def test_a_stream_more_costs_the_same_however_many_there_are(workspace):
+    """A group of 100,000 streams with one kind of failure: the database's own steps for a slice do not grow with the others."""
+    steps = []
+
+    def step():
+        steps[-1] += 1
+
+    for number in range(120):
+        stream = StreamKey(log_group="/ecs/app", log_stream=f"ecs/app/{number:032x}")
+        refused = event(BASE + number, '203.0.113.9 - - [18/Nov/2025:15:03:05 +0000] "POST /notes HTTP/1.1" 400 54 "-" "curl/8"', stream)
+        (one,) = cut(workspace, [refused], [])
+        steps.append(0)
+        with workspace.database.write() as sql:
+            origin = slices.origin_id(sql, "test", 1)
+            sql.set_progress_handler(step, 10)
+            slices.put(sql, origin, one, workspace.fold, read_ms=1)
+            sql.set_progress_handler(None, 0)
+    assert sum(steps[-20:]) < 1.5 * sum(steps[10:30])
+
+
 # ---- crashes, rivals, versions
 
 
