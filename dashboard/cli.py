@@ -595,16 +595,34 @@ def _show(options: argparse.Namespace) -> int:
 
         _print_json([*([finding_document(finding)] if finding else []), *([run_document(run)] if run else [])])
         return 0
-    from dashboard.terminal import Paper, context_text, finding_text, transcript_text
+    from dashboard.terminal import Paper, context_text, elsewhere_text, finding_text, transcript_text
 
     paper = Paper.of(sys.stdout, options.color)
     if finding is not None:
         finding_text(paper, finding, run, judgement.rules.by_id.get(finding.rule_id))
     elif run is not None:
         transcript_text(paper, run)
+    if finding is not None:
+        elsewhere_text(paper, _elsewhere(finding, judgement, _settings(options).profile))
     if options.context and finding is not None:
         context_text(paper, _context(options, finding))
     return 0
+
+
+def _elsewhere(finding: Finding, judgement: Judgement, profile: str | None) -> list[tuple[str, str | None]]:
+    from dashboard.links import all_of_code, around
+
+    deployment = judgement.deployment_of(finding.stream)
+    region = finding.stream.region or (deployment.region if deployment else "")
+    at_ms = finding.timestamp_ms
+    command, link = around(finding.stream, region, at_ms, at_ms, profile=profile)
+    search, insights = all_of_code(finding.stream, region, finding.code, at_ms, profile=profile)
+    return [
+        ("the stream at that minute, in the console:", link),
+        ("the same lines:", command),
+        (f"every line with {finding.code}, in Logs Insights (opening it runs nothing, running it costs by bytes scanned):", insights),
+        ("the same search:", search),
+    ]
 
 
 def _context(options: argparse.Namespace, finding: Finding) -> list[ContextLine]:

@@ -6,13 +6,17 @@ tests. Group, stream and filter are percent-encoded twice with `$` for `%`; an I
 
 from __future__ import annotations
 
+import re
 import shlex
 from collections.abc import Sequence
 from urllib.parse import quote
 
-from parsers import rfc3339
+from parsers import StreamKey, rfc3339
 
 AROUND_MS = 60_000  # shown before and after an instant
+SEARCHED_MS = 12 * 3_600_000  # to each side of an instant, for all lines of a kind
+_REGION = re.compile(r"^[a-z]{2}(-[a-z]+){1,3}-\d{1,2}$")
+_CODE = re.compile(r"^[A-Za-z0-9][\w.:-]{2,63}$")
 _KEPT = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_.-")
 
 
@@ -133,3 +137,32 @@ def search_command(
         region,
     ]
     return shlex.join([*words, *(["--profile", profile] if profile else []), "--output", "json"])
+
+
+def around(
+    stream: StreamKey, region: str, start_ms: int, end_ms: int, *, profile: str | None = None
+) -> tuple[str | None, str | None]:
+    """(command, console link) for the lines of a stream around a stretch of time; None where they are not in CloudWatch.
+
+    A region becomes part of a host name: what does not look like one leads nowhere.
+    """
+    if not (_REGION.match(region) and stream.log_group and stream.log_stream):
+        return None, None
+    start_ms, end_ms = start_ms - AROUND_MS, end_ms + AROUND_MS
+    command = logs_command(region, stream.log_group, stream.log_stream, start_ms, end_ms, profile=profile)
+    return command, log_link(region, stream.log_group, stream.log_stream, start_ms=start_ms, end_ms=end_ms)
+
+
+def all_of_code(
+    stream: StreamKey, region: str, code: str | None, at_ms: int, *, profile: str | None = None
+) -> tuple[str | None, str | None]:
+    """(command, Logs Insights link) for every line of the group with this code, half a day to each side.
+
+    The code was printed by a program: what is no plain word becomes no query.
+    """
+    if not (code and _CODE.match(code) and _REGION.match(region) and stream.log_group):
+        return None, None
+    start_ms, end_ms = at_ms - SEARCHED_MS, at_ms + SEARCHED_MS
+    query = f'fields @timestamp, @logStream, @message | filter @message like "{code}" | sort @timestamp desc | limit 1000'
+    command = search_command(region, stream.log_group, start_ms, end_ms, pattern=f'"{code}"', profile=profile)
+    return command, insights_link(region, [stream.log_group], query, start_ms, end_ms)

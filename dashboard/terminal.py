@@ -358,6 +358,17 @@ def finding_text(paper: Paper, finding: Finding, run: MigrationRun | None, rule:
         rule_text(paper, rule, examples=False)
 
 
+def elsewhere_text(paper: Paper, ways: Iterable[tuple[str, str | None]]) -> None:
+    """Where else the lines can be read: console links and commands to copy, each on a line of its own."""
+    told = [(name, way) for name, way in ways if way]
+    if told:
+        paper.line()
+        paper.line(paper.paint("Elsewhere", "bold"))
+    for name, way in told:
+        paper.line(f"  {name}")
+        paper.line(f"    {show(way)}")
+
+
 def transcript_text(paper: Paper, run: MigrationRun) -> None:
     paper.line()
     paper.line(paper.paint("Transcript", "bold") + "  (> marks the guilty lines)")

@@ -289,3 +289,14 @@ def test_lines_without_times_are_shown_without(tmp_path: Path, capsys: pytest.Ca
     assert "00:00:00" not in told
     assert main(["classify", str(tmp_path / "empty.log")]) == 0
     assert "nothing to read" in capsys.readouterr().out
+
+
+def test_show_says_where_else_the_lines_are(capsys: pytest.CaptureFixture[str]) -> None:
+    """A console link and an `aws logs` command for the stream; an Insights link and a search for the code."""
+    story = str(REPOSITORY / "sample_logs" / "founding-story")
+    finding = next(one for one in documents(capsys, "findings", "--from", story, "--format", "json") if one["code"] == "P2011")
+    main(["show", finding["id"], "--from", story])
+    told = capsys.readouterr().out.split("Elsewhere")[1]
+
+    for words in ("#logsV2:log-groups/log-group/$252Fecs", "aws logs get-log-events", "#logsV2:logs-insights", "aws logs filter-log-events"):
+        assert words in told

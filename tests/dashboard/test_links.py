@@ -4,7 +4,8 @@ import shlex
 
 import pytest
 
-from dashboard.links import insights_link, instant_link, log_link, logs_command, search_command
+from dashboard.links import all_of_code, around, insights_link, instant_link, log_link, logs_command, search_command
+from parsers import StreamKey
 
 HOME = "https://us-east-1.console.aws.amazon.com/cloudwatch/home?region=us-east-1"
 
@@ -79,3 +80,31 @@ def test_the_search_command_takes_the_inclusive_end():
     words = shlex.split(search_command("us-east-1", "g", 10, 20, pattern='?"P3005"'))
     assert words[words.index("--end-time") + 1] == "19"
     assert words[words.index("--filter-pattern") + 1] == '?"P3005"'
+
+
+STREAM = StreamKey(log_group="/ecs/api", log_stream="ecs/api/0123", account="123456789012", region="us-east-1")
+
+
+def test_every_link_has_its_command_beside_it():
+    """The stream around an instant, and every line with a code: a command and a link that look at the same."""
+    command, link = around(STREAM, "us-east-1", 1_763_521_059_926, 1_763_521_059_926, profile="prod")
+    assert link == instant_link("us-east-1", "/ecs/api", "ecs/api/0123", 1_763_521_059_926)
+    assert "--start-time 1763520999926 --end-time 1763521119926" in command
+    assert "--profile prod" in command
+    search, insights = all_of_code(STREAM, "us-east-1", "P3005", 1_763_521_059_926)
+    assert shlex.split(search)[shlex.split(search).index("--filter-pattern") + 1] == '"P3005"'
+    assert "logs-insights" in insights
+    assert "like*20*22P3005*22" in insights
+
+
+@pytest.mark.parametrize("region", ["", "evil.example.org/", "us-east-1.evil", "US"])
+def test_what_is_no_region_leads_nowhere(region):
+    """A region is a part of a host name."""
+    assert around(STREAM, region, 0, 1) == (None, None)
+    assert all_of_code(STREAM, region, "P3005", 0) == (None, None)
+
+
+@pytest.mark.parametrize("code", [None, "", 'x" | delete', "a b", "'; rm", "P" * 99])
+def test_what_is_no_plain_code_becomes_no_query(code):
+    """Codes are printed by programs: nothing of them may end a string of a query or a shell word."""
+    assert all_of_code(STREAM, "us-east-1", code, 0) == (None, None)
