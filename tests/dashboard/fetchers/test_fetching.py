@@ -22,6 +22,7 @@ from tests.dashboard.fetchers.small_group import CREDENTIALS, END_MS, GROUP, HOU
 REPOSITORY = Path(__file__).resolve().parents[3]
 SCENES = REPOSITORY / "sample_logs"
 DAY_MS = 24 * HOUR_MS
+QUIET = ("migrated-cleanly", "without-migrations", "cut-before-the-migration")  # scenes in which nothing may have failed
 STORY = {"cluster": "mentalspace-ehr-prod", "service": "mentalspace-backend", "region": "us-east-1"}
 
 
@@ -57,7 +58,13 @@ def answers(one):
         (r.outcome, r.confidence, r.started_ms, r.ended_ms, str(r.error_code), len(r.transcript))
         for r in one.migration_runs(Filters())
     )
-    return rows, failures, runs
+    findings = sorted(
+        (f.stream.log_stream, f.timestamp_ms, f.fingerprint, f.category, f.layer, f.severity, str(f.code), f.fields, f.title, str(f.cause_link),
+         [e.text for e in f.evidence])
+        for f in one.findings(Filters(), 10_000)
+    )  # fmt: skip
+    requests = sorted(map(repr, one.requests(Filters())))
+    return rows, failures, runs, findings, requests
 
 
 @pytest.mark.parametrize("scene", sorted(path.name for path in SCENES.iterdir() if (path / "ecs.json").exists()))
@@ -72,6 +79,7 @@ def test_a_scene_over_the_double_gives_the_answers_of_its_files(tmp_path, scene)
         assert report.complete
         fetched_answers = answers(one)
     assert fetched_answers == told
+    assert told[3] or scene in QUIET
 
 
 def test_only_the_calls_of_the_policy_are_made(tmp_path):
