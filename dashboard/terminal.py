@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import io
 import os
+import re
 import sys
 import textwrap
 from collections import Counter, defaultdict
@@ -68,7 +69,8 @@ class Paper:
 
     def wrapped(self, text: str, *, indent: str = "", first: str = "", style: str = "") -> None:
         """Words wrapped at the width; `first` stands before the first line, `indent` before the others."""
-        for number, part in enumerate(wrap(text, self.width - len(indent))):
+        room = self.width - max(len(indent), len(_COLOUR.sub("", first)))
+        for number, part in enumerate(wrap(text, room)):
             self.line((first if number == 0 else indent) + self.paint(part, style))
 
 
@@ -96,6 +98,7 @@ def fit(text: str, width: int) -> str:
     return text.ljust(width) if len(text) <= width else text[: width - 1] + "…"
 
 
+_COLOUR = re.compile(r"\x1b\[[0-9;]*m")
 _NO_TIME_MS = 86_400_000  # plain text without times stands at the beginning of 1970: that is no time to show
 
 
@@ -246,9 +249,10 @@ def _run_line(paper: Paper, run: MigrationRun) -> None:
     )
     where = f"task {run.stream.task_id}" if run.stream.task_id else f"in {run.stream.log_stream or '(no stream)'}"
     paper.line(
-        f"  {clock(run.started_ms)}  {fit(run.tool or 'start script', 14)} {paper.paint(words, 'FAIL' if bad else 'bold')}  {where}"
+        f"  {clock(run.started_ms)}  {fit(run.tool or 'start script', 14)} {paper.paint(words, 'FAIL' if bad else 'bold')}"
     )
     details = [
+        where,
         f"{run.migrations_found} found" if run.migrations_found is not None else "",
         f"{run.applied_count} applied" if run.applied_count is not None else "",
         f"failed: {show(run.failed_migration)}" if run.failed_migration else "",
