@@ -17,7 +17,7 @@ import time
 from bisect import bisect_left
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
@@ -41,6 +41,7 @@ from dashboard.rows import (
 from dashboard.settings import Settings, redaction_key
 from dashboard.store import Database, Slice, SliceState, ecs, fetched, forgetting, open_database, rollups, slices
 from parsers import (
+    Attribution,
     Category,
     Deployment,
     EcsFacts,
@@ -85,6 +86,7 @@ _CACHED = 256
 Progress = Callable[..., Any]
 """Called with (done, total, step); may raise to stop, what was read until then stays."""
 T = TypeVar("T")
+OfStream = TypeVar("OfStream", Finding, RequestCount)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -108,6 +110,8 @@ class _Judged:
     runs: Mapping[str, tuple[MigrationRun, ...]]  # by deployment, newest first
     findings: tuple[Finding, ...] = ()  # what the verdicts stand on
     counts: tuple[RequestCount, ...] = ()
+    findings_of: Mapping[str, Sequence[Finding]] = field(default_factory=dict)  # the same by deployment
+    counts_of: Mapping[str, Sequence[RequestCount]] = field(default_factory=dict)
 
 
 class Workspace:
@@ -295,6 +299,8 @@ class Workspace:
             runs={key: some for part in parts for key, some in part.runs.items()},
             findings=tuple(one for part in parts for one in part.findings),
             counts=tuple(one for part in parts for one in part.counts),
+            findings_of={key: some for part in parts for key, some in part.findings_of.items()},
+            counts_of={key: some for part in parts for key, some in part.counts_of.items()},
         )
 
     def _judge_origin(self, origin: int, as_of_ms: int | None, states: Sequence[rollups.StreamState]) -> _Judged:
@@ -333,6 +339,8 @@ class Workspace:
             runs={key: tuple(some) for key, some in by_deployment.items()},
             findings=findings,
             counts=counts,
+            findings_of=_by_deployment(findings, attributions),
+            counts_of=_by_deployment(counts, attributions),
         )
 
     def evidence(self) -> tuple[tuple[Finding, ...], tuple[RequestCount, ...]]:
@@ -485,11 +493,9 @@ class Workspace:
 
     def _side(self, one: Deployment) -> Side:
         """A deployment's share of what the verdicts stand on: screens compare as verdicts and reports do."""
-        findings, counts = self.evidence()
-        mine = {row.stream for row in self.sources() if row.attribution.deployment_id == one.deployment_id}
-        return Side(
-            deployment=one, findings=tuple(f for f in findings if f.stream in mine), counts=tuple(c for c in counts if c.stream in mine)
-        )
+        judged = self._judged()
+        findings, counts = judged.findings_of.get(one.deployment_id, ()), judged.counts_of.get(one.deployment_id, ())
+        return Side(deployment=one, findings=tuple(findings), counts=tuple(counts))
 
     # ---- asking
 
@@ -584,6 +590,20 @@ class Workspace:
     def forget(self, *, service: str | None = None, before_ms: int | None = None, everything: bool = False) -> int:
         """Removes streams (and, with `everything`, all there is) from the store and its file; how many streams went."""
         return forgetting.forget(self.database, service=service, before_ms=before_ms, everything=everything)
+
+
+def _by_deployment(every: Iterable[OfStream], attributions: Mapping[StreamKey, Attribution]) -> dict[str, list[OfStream]]:
+    """What was read, by the deployment of its stream. A hundred thousand findings share few stream keys: each is looked up once."""
+    owners: dict[int, str | None] = {}
+    found: defaultdict[str, list[OfStream]] = defaultdict(list)
+    for one in every:
+        key = id(one.stream)
+        if key not in owners:
+            owners[key] = attributions[one.stream].deployment_id if one.stream in attributions else None
+        owner = owners[key]
+        if owner is not None:
+            found[owner].append(one)
+    return dict(found)
 
 
 def _newest_first(one: Deployment) -> tuple[int, str]:
