@@ -526,3 +526,16 @@ def test_findings_of_many_and_of_few_deployments_are_theirs_newest_first(tmp_pat
 
     assert mine == [one for one in every if int(str(one.stream.task_id), 16) // 1000 in wanted]
     assert 0 < len(mine) < len(every)
+
+
+def test_each_side_of_a_comparison_is_what_the_judge_was_told_of_its_deployment(story):
+    """Rates are of the deployment's own findings and requests: an empty side would call nothing worse."""
+    findings, counts = story.evidence()
+    for row in story.deployments():
+        mine = {one.stream for one in story.sources() if one.attribution.deployment_id == row.deployment.deployment_id}
+        side = story._side(row.deployment)
+        assert mine
+        assert side.findings == tuple(one for one in findings if one.stream in mine)
+        assert side.counts == tuple(one for one in counts if one.stream in mine)
+        assert side.findings
+        assert side.counts
