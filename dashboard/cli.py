@@ -504,7 +504,7 @@ def chosen_deployment(
     fitting = [one for one in deployments if fits(one)]
     if fitting:
         return fitting[-1]
-    known = ", ".join(one.task_definition for one in deployments[-8:]) or "none: the input has no ecs.json"
+    known = ", ".join(one.task_definition for one in deployments[-8:]) or "none: there is no ecs.json, and nothing was fetched with --cluster"
     raise _usage("no such deployment", hint=f"deployments seen: {known}")
 
 

@@ -128,7 +128,10 @@ def outcome_words(outcome: Outcome, *, code: str | None = None, continued: bool 
 def deployments_text(paper: Paper, judgement: Judgement) -> None:
     """One block a deployment, newest first: what ECS thinks, what happened, why."""
     if not judgement.deployments:
-        paper.line("No deployments: this input has no ecs.json. `triage classify` and `triage findings` read it without one.")
+        paper.wrapped(
+            "No deployments: a scene without ecs.json, or logs fetched without --cluster and --service. "
+            "`triage classify` and `triage findings` need none."
+        )
         return
     paper.line(paper.paint(f"{'REV':>4}  {'COMMIT':<9}{'STARTED':<22}{'ECS':<12}{'MIGRATIONS':<24}VERDICT", "bold"))
     for one in reversed(judgement.deployments):
