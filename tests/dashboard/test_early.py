@@ -1,6 +1,7 @@
 """Pages name the code of charts in their head; nothing else is touched."""
 
 import asyncio
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -26,7 +27,8 @@ def answer(path, *, content_type="text/html; charset=utf-8", status=200, body=b"
         sent.append(message)
 
     scope = {"type": "http", "path": path, "headers": [(b"accept-encoding", b"gzip"), (b"host", b"x")]}
-    asyncio.run(EarlyCharts(inner, code=[CODE])(scope, None, send))
+    with ThreadPoolExecutor(1) as pool:  # a loop of its own: the browser's tests leave theirs running in this thread
+        pool.submit(lambda: asyncio.run(EarlyCharts(inner, code=[CODE])(scope, None, send))).result()
     return sent[0], b"".join(message["body"] for message in sent[1:]), seen
 
 
