@@ -11,7 +11,6 @@ import shutil
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -167,6 +166,14 @@ def cases(tool: Tool) -> Iterator[Case]:
         yield HOLD_CASE
 
 
+def until_held(cluster: Cluster, database: str) -> None:
+    """Asks until somebody holds an advisory lock. Raises RuntimeError when nobody comes to hold one."""
+    for _ in range(200):  # each question is a process: a few seconds in all
+        if int(cluster.sql(database, "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND granted")):
+            return
+    raise RuntimeError("nobody holds the lock that the case is about")
+
+
 @contextmanager
 def _held(bench: Bench, case: Case) -> Iterator[None]:
     """Holds the tool's lock from another session while the command runs."""
@@ -176,8 +183,8 @@ def _held(bench: Bench, case: Case) -> Iterator[None]:
     session = subprocess.Popen(
         ["psql", bench.cluster.url(DATABASE), "-X", "-q", "-c", bench.tool.hold], stdout=subprocess.DEVNULL
     )
-    time.sleep(0.5)
     try:
+        until_held(bench.cluster, DATABASE)
         yield
     finally:
         session.terminate()
