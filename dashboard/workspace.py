@@ -592,7 +592,7 @@ class Workspace:
         return forgetting.forget(self.database, service=service, before_ms=before_ms, everything=everything)
 
 
-def _by_deployment(every: Iterable[OfStream], attributions: Mapping[StreamKey, Attribution]) -> dict[str, list[OfStream]]:
+def _by_deployment(every: Sequence[OfStream], attributions: Mapping[StreamKey, Attribution]) -> dict[str, list[OfStream]]:
     """What was read, by the deployment of its stream. A hundred thousand findings share few stream keys: each is looked up once."""
     owners: dict[int, str | None] = {}
     found: defaultdict[str, list[OfStream]] = defaultdict(list)

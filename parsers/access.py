@@ -13,7 +13,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any
+from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
 from parsers.formats import Payload, decode, field_of, strip_controls
@@ -129,11 +129,20 @@ def access_of_text(text: str, *, health_paths: Sequence[str] = (), candidate: bo
     return _access(line, health_paths) if line is not None else None
 
 
-def access_of_parts(parts: tuple[Any, ...], *, health_paths: Sequence[str] = ()) -> Access:
-    """The refused request whose parts the columns have told apart (parsers/columns.py)."""
-    method, target, status, before, after = parts
-    line = Line(method=method, target=target, status=status, client=address_in(before.partition("[")[0]), agent=after[4:])
-    return _access(line, health_paths)
+class Parts(NamedTuple):
+    """A refused request of the two usual layouts, as the columns have told it apart (parsers/columns.py)."""
+
+    method: str
+    target: str
+    status: int
+    before: str  # what stands before the request's quotes
+    after: str  # what stands behind them, the status first
+
+
+def access_of_parts(parts: Parts, *, health_paths: Sequence[str] = ()) -> Access:
+    """The request that the parts say."""
+    client, agent = address_in(parts.before.partition("[")[0]), parts.after[4:]
+    return _access(Line(method=parts.method, target=parts.target, status=parts.status, client=client, agent=agent), health_paths)
 
 
 def access_of_record(

@@ -23,7 +23,7 @@ from dataclasses import dataclass, field, replace
 from itertools import chain
 from typing import TYPE_CHECKING, Any
 
-from parsers.access import access_of_parts, access_of_record, access_of_text, parse_access
+from parsers.access import Parts, access_of_parts, access_of_record, access_of_text, parse_access
 from parsers.batch import Batch, in_batches
 from parsers.classify import ERROR_LIKE, Said, access_fact, fact_of, say
 from parsers.formats import Payload, decode, structured
@@ -304,7 +304,7 @@ class _Plan:
     kinds: Any
     unlike: Any
     candidates: Any
-    refused: dict[int, tuple[Any, ...]]
+    refused: dict[int, Parts]
     sure: Any
     rules: dict[int, set[int]]
     escaped: Any
@@ -334,7 +334,7 @@ def _is_counted(access: Access) -> bool:
     )
 
 
-def _is_frame(text: str) -> bool:
+def _is_indented(text: str) -> bool:
     """A plain indented line, most often of a stack trace: decoding gives its text again, and a level that nobody asks for."""
     return text[:1] == " " and "=" not in text and text.isprintable() and not text.lstrip().startswith("{")
 
@@ -494,7 +494,7 @@ class _Walk:
         state = self.state
         assert state.block is not None
         event = self.batch.event(self.numbers[at])
-        payload = Payload(text=event.text) if _is_frame(event.text) else self.bulk.decoded(event.text)
+        payload = Payload(text=event.text) if _is_indented(event.text) else self.bulk.decoded(event.text)
         if not state.block.takes(event, payload):
             return False
         state.block.add(event, payload)

@@ -17,13 +17,12 @@ from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
-from typing import Any
 
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from parsers.access import HEALTH_AGENTS, is_health_check, route_of
+from parsers.access import HEALTH_AGENTS, Parts, is_health_check, route_of
 from parsers.batch import Batch
 from parsers.layouts import COMMON_METHODS, MAX_LINE_CHARS, MAYBE
 
@@ -37,7 +36,6 @@ _LOGFMT = r"[ \t,{](?:level|lvl|msg|message|method|status|status_code|http_statu
 _MAYBE = MAYBE.pattern
 
 
-Refused = tuple[Any, ...]  # method, target, status, before, after
 # Nothing that a collector puts before a line may stand there: only the address, and what these two layouts have behind it.
 _ADDRESS_FIRST = r"^(?:[0-9A-Fa-f.:]{2,45} - \S{1,200} \[[^\]\n]{8,40}\] |INFO: {1,8}[0-9A-Fa-f.:]{2,51} - )$"
 
@@ -46,13 +44,13 @@ _ADDRESS_FIRST = r"^(?:[0-9A-Fa-f.:]{2,45} - \S{1,200} \[[^\]\n]{8,40}\] |INFO: 
 class Counted:
     """`counts`: number of the stream in the batch -> key -> requests. `sure`: the events counted. `maybe`: those that may be access lines.
 
-    `refused`: of the latter those that are, without doubt: number of the event -> method, target, status, what stands before, and after.
+    `refused`: of the latter those that are, without doubt, by the number of the event.
     """
 
     counts: dict[int, dict[CountKey, int]]
     sure: Flags
     maybe: Flags
-    refused: dict[int, Refused] = field(default_factory=dict)
+    refused: dict[int, Parts] = field(default_factory=dict)
 
     def __add__(self, other: Counted) -> Counted:
         """Both, of the same batch and of other events of it."""
@@ -147,10 +145,10 @@ def _sure(likely: pl.DataFrame) -> pl.DataFrame:
     )
 
 
-def _refused(likely: pl.DataFrame) -> dict[int, Refused]:
+def _refused(likely: pl.DataFrame) -> dict[int, Parts]:
     """The parts of the others, where nothing stands before the client's address."""
     wanted = likely.filter((pl.col("status") >= 400) & pl.col("before").str.contains(_ADDRESS_FIRST))
-    return {row: tuple(said) for row, *said in wanted.select("row", "method", "target", "status", "before", "after").iter_rows()}
+    return {row: Parts(*said) for row, *said in wanted.select("row", *Parts._fields).iter_rows()}
 
 
 def _grouped(rows: pl.DataFrame, health_paths: tuple[str, ...]) -> dict[int, dict[CountKey, int]]:

@@ -250,14 +250,14 @@ def stream_chain(aws: Aws, scope: Scope, stream: str, window: Window, tally: Tal
         del page, chunk
 
 
-def _of_stream(event: RawEvent, stream: str) -> RawEvent:
-    event.stream = stream
-    return event
-
-
 def _with_the_last(chunk: Chunk, last: Chunk) -> Chunk:
     """One chunk of both: who reads it sees that the chain has ended, and gives nothing of it away."""
     return Chunk(chunk.events + last.events, last.cut_ms, last.disturbed_ms)
+
+
+def _of_stream(event: RawEvent, stream: str) -> RawEvent:
+    event.stream = stream
+    return event
 
 
 def _exact_millisecond(aws: Aws, scope: Scope, stream: str, at_ms: int, tally: Tally) -> list[RawEvent]:
