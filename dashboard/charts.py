@@ -39,6 +39,8 @@ _SCALE_PX, _LINE_PX, _BELOW_PX = 64, 20, 10
 _MARGIN = {"l": 8, "r": 8, "t": 28, "b": 8}
 _INK = {False: "#1F2328", True: "#ECEEF1"}
 _PAPER = {False: "#FFFFFF", True: "#12171E"}
+_RUNG = {False: ("#FDE9DC", "#D55E00", "#000000"), True: ("#3B2A20", "#B34E00", "#FFFFFF")}  # few, most refused; their ink
+_POINT = {False: "#A8320A", True: "#FF9166"}
 _LINE = {False: "#C9CDD3", True: "#4A4F57"}
 
 
@@ -61,7 +63,7 @@ def failures_by_deployment(cells: Sequence[LadderCell], names: Mapping[str, str]
     for layer in _layers_of(cells):
         values = [counts.get((identifier, layer), 0) for identifier in columns]
         written = len(columns) <= MOST_WRITTEN
-        figure.add_trace(_stack(_places([names[identifier] for identifier in columns]), values, layer, text=written))
+        figure.add_trace(_stack(_places([names[identifier] for identifier in columns]), values, layer, dark=dark, text=written))
     figure.update_layout(barmode="stack", bargap=0.35, legend=_legend(), yaxis_title="requests")
     figure.update_xaxes(type=_axis(names))
     return _with_room(figure, lines=_lines_under([names[identifier] for identifier in columns]))
@@ -90,7 +92,7 @@ def failures_over_time(cells: Sequence[TimeCell], marks: Iterable[tuple[int, str
     figure = _figure(dark=dark, height=280)
     bands = {_band(cell) for cell in cells}
     for layer in (one for one in (DOORS, *words.LADDER, *_BESIDE) if one in bands):
-        figure.add_trace(_area(moments, [counts.get((bucket, layer), 0) for bucket in buckets], layer))
+        figure.add_trace(_area(moments, [counts.get((bucket, layer), 0) for bucket in buckets], layer, dark=dark))
     for at_ms, name in marks:
         _add_mark(figure, _iso(at_ms, zone), label(name, 24), dark=dark)
     figure.update_layout(legend=_legend(), yaxis_title="failures")
@@ -114,7 +116,7 @@ def _every_bucket(buckets: list[int]) -> list[int]:
     return list(range(buckets[0] - width, buckets[-1] + 2 * width, width))
 
 
-def _area(x: list[str], y: list[int], layer: str) -> go.Scatter:
+def _area(x: list[str], y: list[int], layer: str, *, dark: bool) -> go.Scatter:
     colour = (words.LAYER_COLOURS | _BESIDE).get(layer, words.LAYER_COLOURS[Layer.AUTH])
     return go.Scatter(
         x=x,
@@ -122,8 +124,9 @@ def _area(x: list[str], y: list[int], layer: str) -> go.Scatter:
         name=layer,
         mode="lines",
         stackgroup="layers",
-        line={"shape": "hvh", "width": 0, "color": colour},
+        line={"shape": "hvh", "width": 0.5, "color": _INK[dark]},
         fillcolor=colour,
+        fillpattern=_pattern(layer, colour),
         hovertemplate="%{x}: %{y} by " + layer + "<extra></extra>",
     )
 
@@ -139,7 +142,7 @@ def rate_by_deployment(rows: Sequence[DeploymentRow], names: Mapping[str, str], 
             y=[round(share, 4) for share in shares],
             mode="markers",
             showlegend=False,
-            marker={"size": 11, "color": words.LAYER_COLOURS[Layer.ORM]},
+            marker={"size": 11, "color": _POINT[dark]},
             error_y={
                 "type": "data",
                 "symmetric": False,
@@ -202,6 +205,7 @@ def ladder_rungs(cells: Sequence[LadderCell], names: Mapping[str, str], *, dark:
     cells = [cell for cell in cells if cell.deployment_id in names]
     columns, layers, counts = _columns(cells, names), _layers_of(cells), layer_counts(cells)
     grid = [[counts.get((identifier, layer)) for identifier in columns] for layer in layers]
+    few, most, ink = _RUNG[dark]
     figure = _figure(dark=dark, height=80 + 38 * max(1, len(layers)))
     figure.add_trace(
         go.Heatmap(
@@ -211,12 +215,12 @@ def ladder_rungs(cells: Sequence[LadderCell], names: Mapping[str, str], *, dark:
             xgap=3,
             ygap=3,
             showscale=False,
-            colorscale=[[0, "#3B2A20"], [1, "#D55E00"]] if dark else [[0, "#FDE9DC"], [1, "#D55E00"]],
+            colorscale=[[0, few], [1, most]],
             zmin=0,
             hovertemplate="deployment %{x}: %{z} refused by %{y}<extra></extra>",
             text=[["" if value is None else str(value) for value in row] for row in grid],
             texttemplate="%{text}",
-            textfont={"size": 14},
+            textfont={"size": 14, "color": ink},
         )
     )
     figure.update_xaxes(type="category", side="top", title="")
@@ -356,7 +360,8 @@ def _luminance(colour: str) -> float:
     return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
 
 
-def _stack(x: list[str] | list[list[str]], y: list[int], layer: str, *, text: bool = False) -> go.Bar:
+def _stack(x: list[str] | list[list[str]], y: list[int], layer: str, *, dark: bool, text: bool = False) -> go.Bar:
+    """A layer's part of the bars, outlined: the lighter (on a dark page the darker) fills are too near the page's own colour."""
     colour = words.LAYER_COLOURS[layer]
     most = max(y, default=0)
     inside = [f"{layer} {value}" if value and value * 8 >= most else "" for value in y] if text else None
@@ -370,17 +375,17 @@ def _stack(x: list[str] | list[list[str]], y: list[int], layer: str, *, text: bo
         textangle=0,
         marker={
             "color": colour,
-            "pattern": {
-                "shape": words.LAYER_PATTERNS.get(layer, ""),
-                "size": 7,
-                "solidity": 0.12,
-                "bgcolor": colour,
-                "fgcolor": "rgba(0,0,0,0.25)",
-            },
+            "line": {"width": 1, "color": _INK[dark]},
+            "pattern": _pattern(layer, colour),
         },
         textfont={"color": ink_on(colour), "size": 12},
         hovertemplate="%{x}: %{y} by " + layer + "<extra></extra>",
     )
+
+
+def _pattern(layer: str, colour: str) -> dict[str, Any]:
+    shape = words.LAYER_PATTERNS.get(layer, "")
+    return {"shape": shape, "size": 7, "solidity": 0.12, "bgcolor": colour, "fgcolor": "rgba(0,0,0,0.25)"}
 
 
 def _add_mark(figure: go.Figure, at: str, name: str, *, dark: bool) -> None:

@@ -1,12 +1,14 @@
 """Figures: the same objects give the same bytes, few of them, and no label is HTML."""
 
 import json
+import math
 from dataclasses import replace
 from datetime import UTC
+from itertools import combinations
 
 import pytest
 
-from dashboard import charts
+from dashboard import charts, words
 from dashboard.rows import Filters
 from parsers import Layer
 from tests.dashboard.fake_workspace import HOSTILE_HTML, ID, FakeWorkspace
@@ -52,6 +54,71 @@ def test_the_stacks_add_up_to_the_refused_requests():
     shown = sum(trace.y[list(trace.x).index("50")] for trace in figure.data)
 
     assert shown == sum(cell.requests for cell in cells if cell.revision == 50)
+
+
+SEEN_BY = {  # Machado, Oliveira and Fernandes 2009, severity 1: how eyes without one kind of cone see linear RGB
+    "everybody": ((1, 0, 0), (0, 1, 0), (0, 0, 1)),
+    "protanopia": ((0.152286, 1.052583, -0.204868), (0.114503, 0.786281, 0.099216), (-0.003882, -0.048116, 1.051998)),
+    "deuteranopia": ((0.367322, 0.860646, -0.227968), (0.280085, 0.672501, 0.047413), (-0.01182, 0.04294, 0.968881)),
+    "tritanopia": ((1.255528, -0.076749, -0.178779), (-0.078411, 0.930809, 0.147602), (0.004733, 0.691367, 0.3039)),
+}
+JUST_APART = 8  # CIE76; 2.3 is the least difference that is seen side by side
+
+
+def lab(colour: str, eyes: str) -> tuple[float, float, float]:
+    """CIE L*a*b* of `#RRGGBB` as these eyes see it."""
+    parts = [int(colour[at : at + 2], 16) / 255 for at in (1, 3, 5)]
+    linear = [part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in parts]
+    red, green, blue = (min(1, max(0, sum(a * b for a, b in zip(row, linear, strict=True)))) for row in SEEN_BY[eyes])
+    xyz = (
+        (0.4124 * red + 0.3576 * green + 0.1805 * blue) / 0.9505,
+        0.2126 * red + 0.7152 * green + 0.0722 * blue,
+        (0.0193 * red + 0.1192 * green + 0.9505 * blue) / 1.089,
+    )
+    x, y, z = (part ** (1 / 3) if part > 0.008856 else 7.787 * part + 16 / 116 for part in xyz)
+    return 116 * y - 16, 500 * (x - y), 200 * (y - z)
+
+
+@pytest.mark.parametrize("eyes", list(SEEN_BY))
+def test_two_layers_are_told_apart_without_some_colours(eyes):
+    """Any two layers differ in colour or in pattern, whichever cones an eye has; beside it stands the layer's word."""
+    alike = [
+        (one, other)
+        for one, other in combinations(words.LADDER, 2)
+        if math.dist(lab(words.LAYER_COLOURS[one], eyes), lab(words.LAYER_COLOURS[other], eyes)) < JUST_APART
+        and words.LAYER_PATTERNS.get(one, "") == words.LAYER_PATTERNS.get(other, "")
+    ]
+
+    assert alike == []
+
+
+def on_scale(scale, share: float) -> str:
+    """The colour that Plotly paints at `share` of a scale of two colours."""
+    ends = [[int(colour[at : at + 2], 16) for at in (1, 3, 5)] for _, colour in scale]
+    return "#" + "".join(f"{round(low + (high - low) * share):02X}" for low, high in zip(*ends, strict=True))
+
+
+@pytest.mark.parametrize("dark", [False, True])
+def test_text_and_marks_of_charts_have_a_contrast_of_four_and_a_half(dark):
+    """Scales, words in bars and cells, and the outline of bars and areas, which carries what a pale fill cannot."""
+    page = "#12171E" if dark else "#FFFFFF"
+    drawn = figures(WORKSPACE, dark=dark)
+    pairs = [(figure.layout.font.color, page) for figure in drawn.values()]
+    for bar in drawn["by deployment"].data:
+        pairs += [(bar.marker.line.color, page), (bar.textfont.color, bar.marker.color)]
+        assert bar.marker.line.width >= 1
+    pairs += [(area.line.color, page) for area in drawn["over time"].data]
+    assert all(area.line.width for area in drawn["over time"].data)
+    pairs += [(point.marker.color, page) for point in drawn["rate"].data]
+    for trace in drawn["map"].data:
+        shown = {trace.colorscale[2 * level][1] for row in trace.z for level in row if level is not None}
+        pairs += [(trace.textfont.color, colour) for colour in shown]
+    (rungs,) = drawn["rungs"].data
+    pairs += [(rungs.textfont.color, on_scale(rungs.colorscale, share / 20)) for share in range(21)]
+    (grid,) = drawn["grid"].data
+    pairs += [(grid.textfont.color, colour) for _, colour in grid.colorscale]
+
+    assert [(ink, paper) for ink, paper in pairs if charts.contrast(ink, paper) < 4.5] == []
 
 
 def test_a_deployment_without_requests_has_no_rate():
