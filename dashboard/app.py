@@ -28,6 +28,7 @@ from dashboard.views import (
     requests,
     sources,
     welcome,
+    window,
 )
 from dashboard.views.frame import Frame, browser_zone, is_dark
 from parsers import errors
@@ -149,7 +150,8 @@ def _frame(
     identity: str,
     parts: Iterable[str],
 ) -> Frame:
-    state = read_state({key: st.query_params.get_all(key) for key in st.query_params}).only((*parts, "pages"))
+    address: dict[str, str | list[str]] = {key: st.query_params.get_all(key) for key in st.query_params}
+    state = read_state(address | window.just_chosen()).only((*parts, "pages"))
     return Frame(
         workspace=workspace,
         identity=identity,
@@ -222,6 +224,9 @@ def _complete_to(frame: Frame) -> None:
     stalest = frame.stalest()
     with st.container(gap="xxsmall", width="content"):
         blocks.plain(f"Logs complete to {frame.moment(end)}{age}")
+        shown = window.said(frame)
+        if shown is not None:
+            blocks.plain(shown)
         if stalest is not None:
             blocks.plain(f"{stalest[0]} only to {frame.moment(stalest[1])}")
 
@@ -280,6 +285,7 @@ def _controls(frame: Frame) -> None:
 
 
 def _view(frame: Frame) -> None:
+    window.choices(frame)
     st.text_input("from (absolute, UTC)", key="from", bind="query-params", placeholder="2025-11-19T02:50:00Z")
     st.text_input("to (absolute, UTC)", key="to", bind="query-params", placeholder="2025-11-19T03:10:00Z")
     for key in ("from", "to"):

@@ -61,6 +61,7 @@ class DeploymentRow:
     high_400: float = 1.0
     new_kinds: int = 0
     first_failure_ms: int | None = None
+    first_failure: tuple[str, str] | None = None  # (title, fingerprint)
     migration_outcome: Outcome = Outcome.UNKNOWN
     migration_code: str | None = None
     runs: tuple[MigrationRun, ...] = ()
@@ -68,8 +69,8 @@ class DeploymentRow:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FailureGroup:
-    """One fingerprint. `clients`: distinct ones, counted to 500 a stream. `examples`: the newest first; one in a list, up to 20
-    when one group is asked for."""
+    """One fingerprint. `clients`: distinct ones, counted to 500 a stream. `seen`: deployment id -> its (first, last) moment, for
+    the deployments of `by_deployment`. `examples`: the newest first; one in a list, up to 20 when one group is asked for."""
 
     fingerprint: str
     title: str
@@ -90,6 +91,7 @@ class FailureGroup:
     first_ms: int | None = None
     last_ms: int | None = None
     by_deployment: Mapping[str, int] = field(default_factory=dict)
+    seen: Mapping[str, tuple[int, int]] = field(default_factory=dict)
     examples: tuple[Finding, ...] = ()
     unexplained: bool = False
 
@@ -130,11 +132,13 @@ class TimeCell:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TimelineStep:
-    """`kind`: registered created started migrate listening healthy first_failure finished superseded."""
+    """`kind`: registered created started migrate listening healthy first_failure finished superseded. `fingerprint`: of a
+    failure, for the way to its page."""
 
     kind: str
     at_ms: int | None
     text: str = ""
+    fingerprint: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
         LadderCell,
         RouteRow,
         SourceRow,
+        TimeCell,
     )
     from parsers import StreamKey, UnexplainedGroup
 
@@ -86,14 +87,14 @@ def failures(groups: Sequence[FailureGroup], names: Mapping[str, str], zone: tzi
         [
             {
                 "severity": words.sign_of(words.SEVERITIES, group.severity).label,
-                "layer": words.layer_word(group.layer) if group.layer or group.status else "",
                 "what": title_of(group),
-                "fields": _text(words.listed(group.fields)),
                 "times": group.requests,
-                "clients": str(group.clients) if group.clients else "",
                 "by deployment": [group.by_deployment.get(identifier, 0) for identifier in names],
-                "code": _text(code_of(group)),
                 "in": deployments_of(group, names),
+                "layer": words.layer_word(group.layer) if group.layer or group.status else "",
+                "clients": str(group.clients) if group.clients else "",
+                "code": _text(code_of(group)),
+                "fields": _text(words.listed(group.fields)),
                 "first seen": words.moment(group.first_ms, zone),
                 "last seen": words.moment(group.last_ms, zone),
             }
@@ -148,19 +149,20 @@ def code_of(thing: FailureGroup | Finding) -> str:
     return " / ".join(printed) if printed else f"{thing.implied_code} (implied)" if thing.implied_code else ""
 
 
-def comparison(change: Comparison, names: Mapping[str, str]) -> tuple[pd.DataFrame, list[FailureGroup]]:
-    """New, worse, gone and same kinds against the deployment before, and the groups in the order of the rows."""
+def comparison(change: Comparison, deployment_id: str) -> tuple[pd.DataFrame, list[FailureGroup]]:
+    """New, worse, gone and same kinds of a deployment against the one before, and the groups in the order of the rows."""
     ordered = [(word, group) for word in ("new", "worse", "gone", "same") for group in getattr(change, word)]
     frame = _frame(
         [
             {
                 "change": {"new": "✚ new", "worse": "▲ worse", "gone": "○ gone", "same": "● same"}[word],
                 "severity": words.sign_of(words.SEVERITIES, group.severity).label,
-                "layer": words.layer_word(group.layer) if group.layer or group.status else "",
                 "what": title_of(group),
-                "fields": _text(words.listed(group.fields)),
-                "by deployment": [group.by_deployment.get(identifier, 0) for identifier in names],
+                "before": sum(count for identifier, count in group.by_deployment.items() if identifier != deployment_id),
+                "now": group.by_deployment.get(deployment_id, 0),
+                "layer": words.layer_word(group.layer) if group.layer or group.status else "",
                 "code": _text(code_of(group)),
+                "fields": _text(words.listed(group.fields)),
             }
             for word, group in ordered[:MOST_ROWS]
         ]
@@ -222,6 +224,21 @@ def ladder(cells: Sequence[LadderCell], names: Mapping[str, str]) -> pd.DataFram
     )
 
 
+def over_time(cells: Sequence[TimeCell], zone: tzinfo) -> pd.DataFrame:
+    """The numbers of the chart over time: a row a stretch of time with failures, newest first, a column a layer or category."""
+    columns = sorted({_band(cell) for cell in cells})
+    sums: dict[int, dict[str, int]] = {}
+    for cell in sorted(cells, key=lambda cell: -cell.bucket_ms):
+        sums.setdefault(cell.bucket_ms, dict.fromkeys(columns, 0))[_band(cell)] += cell.requests
+    return _frame([{"from": words.moment(at_ms, zone), **inside} for at_ms, inside in sums.items()])
+
+
+def _band(cell: TimeCell) -> str:
+    """Requests by the layer that refused; what is no request by its category."""
+    no_request = (Category.MIGRATION, Category.STARTUP, Category.CONNECTION)
+    return str(cell.category) if cell.category in no_request else words.layer_word(cell.layer)
+
+
 def routes(rows: Sequence[RouteRow], order: Sequence[str]) -> tuple[pd.DataFrame, list[tuple[str, str]]]:
     """One endpoint a row over all its deployments (`order`: their ids, oldest first); sparklines by deployment."""
     together: dict[tuple[str, str], list[RouteRow]] = {}
@@ -270,6 +287,7 @@ def statuses(rows: Sequence[RouteRow], names: Mapping[str, str]) -> pd.DataFrame
             {
                 "deployment": names.get(row.deployment_id, str(row.revision)),
                 "requests": row.requests,
+                "failed (95 % interval)": words.share(_bad([row]), row.requests, *words.interval(_bad([row]), row.requests)),
                 **{str(status or "?"): row.by_status.get(status, 0) for status in known},
                 "aborted": row.aborted,
             }
@@ -303,9 +321,9 @@ def findings(rows: Sequence[Finding], zone: tzinfo, owners: Mapping[StreamKey, s
             {
                 "time": words.moment(one.timestamp_ms, zone, millis=True),
                 "severity": words.sign_of(words.SEVERITIES, one.severity).label,
-                "layer": words.layer_word(one.layer) if one.layer or one.status else "",
                 "what": title_of(one),
                 "deployment": (owners or {}).get(one.stream, "?"),
+                "layer": words.layer_word(one.layer) if one.layer or one.status else "",
                 "code": _text(code_of(one)),
                 "task": words.short_id(one.stream.task_id or one.stream.log_stream),
             }
@@ -320,7 +338,9 @@ def findings_with_marks(
     """Findings newest first with the deployments inside the list; the second answer has None in a mark's row."""
     entries: list[tuple[int, int, Finding | str]] = [(one.timestamp_ms, 1, one) for one in rows]
     oldest = min((one.timestamp_ms for one in rows), default=0)
-    entries += [(at_ms, 0, name) for at_ms, name in marks if at_ms >= oldest or not rows]
+    marks = list(marks)
+    began = max((at_ms for at_ms, _ in marks if at_ms < oldest), default=oldest)  # in which deployment the list begins
+    entries += [(at_ms, 0, name) for at_ms, name in marks if at_ms >= began or not rows]
     entries.sort(key=lambda entry: (-entry[0], -entry[1]))
     events = findings([entry for _, _, entry in entries if isinstance(entry, Finding)], zone, owners)
     table: list[dict[str, str]] = []
@@ -334,7 +354,7 @@ def findings_with_marks(
             table.append({str(key): value for key, value in events.iloc[number].items()})
             order.append(entry)
             number += 1
-    columns = ["time", "severity", "layer", "what", "deployment", "code", "task"]
+    columns = ["time", "severity", "what", "deployment", "layer", "code", "task"]
     return pd.DataFrame(table, columns=columns).fillna(""), order
 
 

@@ -376,7 +376,7 @@ class Workspace:
             described = rollups.kinds(self.database, (one.kind for one in counts))
         number_of = {one.deployment_id: one.id for one in known.values()}
         telling: defaultdict[int, dict[str, int]] = defaultdict(dict)  # owner -> fingerprint -> first seen
-        failed: dict[int, int] = {}  # owner -> first failed request
+        failed: dict[int, rollups.KindCount] = {}  # owner -> the kind of its first failed request
         for one in counts:
             kind = described[one.kind]
             if kind.severity not in _TELLING:
@@ -384,7 +384,7 @@ class Workspace:
             seen = telling[one.owner]
             seen[kind.fingerprint] = min(one.first_ms, seen.get(kind.fingerprint, one.first_ms))
             if kind.status is not None:
-                failed[one.owner] = min(one.first_ms, failed.get(one.owner, one.first_ms))
+                failed[one.owner] = min(one, failed.get(one.owner, one), key=lambda count: (count.first_ms, count.kind))
         known_kinds: defaultdict[str, set[str]] = defaultdict(set)
         rows = []
         for deployment in reversed(judged.deployments):
@@ -393,7 +393,9 @@ class Workspace:
             mine = set(telling.get(number, ()))
             new = len(mine - before) if before else 0
             before |= mine
-            rows.append(self._row(deployment, judged, totals.get(number, []), new, failed.get(number)))
+            row = self._row(deployment, judged, totals.get(number, []), new)
+            first = failed.get(number)
+            rows.append(row if first is None else _with_first_failure(row, first.first_ms, described[first.kind]))
         return rows[::-1]
 
     def _row(
@@ -402,7 +404,6 @@ class Workspace:
         judged: _Judged,
         answers: Sequence[rollups.AnswerCount],
         new_kinds: int,
-        first_failure_ms: int | None,
     ) -> DeploymentRow:
         def count(low: int, high: int) -> int:
             return sum(one.n for one in answers if low <= one.status <= high)
@@ -422,7 +423,6 @@ class Workspace:
             low_400=low,
             high_400=high,
             new_kinds=new_kinds,
-            first_failure_ms=first_failure_ms,
             migration_outcome=outcome,
             migration_code=code,
             runs=runs,
@@ -444,11 +444,13 @@ class Workspace:
             *(("migrate", run.started_ms, _run_words(run)) for run in sorted(row.runs, key=lambda run: run.started_ms)),
             *listening,
             ("healthy", self._healthy(deployment_id, before_health), "first good answer to a health check, within this minute"),
-            ("first_failure", row.first_failure_ms, ""),
             ("finished", one.finished_ms, f"ECS says {one.ecs_status}"),
             ("superseded", one.superseded_ms, "the next deployment started"),
         ]
         told = [TimelineStep(kind=kind, at_ms=at, text=text) for kind, at, text in steps if at is not None]
+        if row.first_failure is not None:
+            title, fingerprint = row.first_failure
+            told.append(TimelineStep(kind="first_failure", at_ms=row.first_failure_ms, text=title, fingerprint=fingerprint))
         return sorted(told, key=lambda step: step.at_ms or 0)
 
     def _listening(self, one: Deployment) -> Iterable[tuple[str, int | None, str]]:
@@ -483,6 +485,9 @@ class Workspace:
         changes = compare_kinds(self._side(row.deployment), self._side(before.deployment))
         rates = {one.fingerprint for one in changes.worse}
         both = now.keys() & then.keys()
+        for fingerprint in both:
+            counts = {**then[fingerprint].by_deployment, **now[fingerprint].by_deployment}
+            now[fingerprint] = replace(now[fingerprint], by_deployment=counts)
         order = _by_weight
         return Comparison(
             new=tuple(sorted((now[f] for f in now.keys() - then.keys()), key=order)),
@@ -578,7 +583,7 @@ class Workspace:
             ContextLine(
                 timestamp_ms=d.started_ms,
                 text="",
-                deployment_mark=f"deployment {d.revision} ({d.commit or d.deployment_id}) started",
+                deployment_mark=f"deployment {d.revision} of {d.service} ({d.commit or d.deployment_id}) started",
             )
             for d in self._judged().deployments
             if d.started_ms is not None and shown and shown[0].timestamp_ms <= d.started_ms <= shown[-1].timestamp_ms
@@ -604,6 +609,10 @@ def _by_deployment(every: Sequence[OfStream], attributions: Mapping[StreamKey, A
         if owner is not None:
             found[owner].append(one)
     return dict(found)
+
+
+def _with_first_failure(row: DeploymentRow, at_ms: int, kind: rollups.Kind) -> DeploymentRow:
+    return replace(row, first_failure_ms=at_ms, first_failure=(kind.data.title, kind.fingerprint))
 
 
 def _newest_first(one: Deployment) -> tuple[int, str]:

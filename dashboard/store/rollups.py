@@ -220,10 +220,14 @@ def _group(
 ) -> FailureGroup:
     often = Counter[int]()
     by_deployment = Counter[str]()
+    seen: dict[str, tuple[int, int]] = {}
     for one in some:
         often[one.kind] += one.n
         if one.owner in known:
-            by_deployment[known[one.owner].deployment_id] += one.n
+            deployment_id = known[one.owner].deployment_id
+            by_deployment[deployment_id] += one.n
+            first, last = seen.get(deployment_id, (one.first_ms, one.last_ms))
+            seen[deployment_id] = (min(first, one.first_ms), max(last, one.last_ms))
     main = described[often.most_common(1)[0][0]]
     fields = dict.fromkeys(name for kind, _ in often.most_common() for name in described[kind].data.fields)
     return FailureGroup(
@@ -245,6 +249,7 @@ def _group(
         first_ms=min(one.first_ms for one in some),
         last_ms=max(one.last_ms for one in some),
         by_deployment=dict(by_deployment),
+        seen=seen,
     )
 
 

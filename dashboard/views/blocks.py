@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -44,6 +44,10 @@ _ASKS = {
 }
 _LONGEST_NAME = 110  # characters of a row's name in the box that opens it
 PAGE_ROWS = 50  # more would pass 60 kB a rerun
+_BUTTON_PX, _LAYER_PX = 76, 106
+_LETTER_PX, _CELL_PX = 6.2, 18  # how wide a letter of a table is, and what surrounds a cell's text
+_LEAST_TITLE_PX, _MOST_TITLE_PX, _PHONE_TITLE_PX = 240, 700, 236
+_PHONE_ROW_PX = 84  # four lines of a title: text is broken into lines where a row is higher than 64 pixels
 _CHART = {"displayModeBar": False, "responsive": True, "scrollZoom": False, "doubleClick": False}
 
 
@@ -84,8 +88,10 @@ def table(
     opens: Sequence[str] = (),
     ids: Sequence[str] = (),
     config: dict[str, Any] | None = None,
+    buttons: Mapping[str, Callable[[int], None]] | None = None,
 ) -> str | None:
     """A table, fifty rows a page. With `opens`, the columns that name a row, and `ids`, one a row, a row can be chosen.
+    A column of `buttons` is pressed in a row; what it does is told the row's number.
 
     A row is chosen by its name in the box above (keyboard, phone, screen reader) or by its tick box; the answer is its id. It
     is noted at the click, for the rows may be others a moment later, while logs are read. A row without an id can't be opened.
@@ -96,9 +102,16 @@ def table(
     options: dict[str, Any] = {
         "hide_index": True,
         "alt": alt,
-        "column_config": config or {},
+        "column_config": dict(config or {}),
         "key": f"{key}-{frame.version}-{first}",
+        **_rows_of_a_phone(rows),
     }
+    for name, press in (buttons or {}).items():
+        named = f"{name}-{options['key']}"
+        pressed = partial(_pressed, named, first, press)
+        options["column_config"][name] = st.column_config.ButtonColumn(
+            width=_BUTTON_PX, type="tertiary", on_click=pressed, key=named
+        )
     if not opens:
         place.dataframe(tables.painted(part, dark=frame.dark), **options)
         return None
@@ -110,6 +123,23 @@ def table(
         st.dataframe(tables.painted(part, dark=frame.dark), on_select=ticked, selection_mode="single-row", **options)
     chosen: str | None = st.session_state.pop(f"chosen-{key}", None)
     return chosen
+
+
+def _pressed(widget: str, first: int, press: Callable[[int], None]) -> None:
+    click = st.session_state.get(widget)
+    if click is not None:
+        press(first + click["row"])
+
+
+def _rows_of_a_phone(rows: pd.DataFrame) -> dict[str, Any]:
+    """On a phone a table with titles begins with them: what stands right of the first 240 pixels nobody sees."""
+    if "what" not in rows.columns or not is_phone():
+        return {}
+    signs = [name for name in ("severity", "change", "time") if name in rows.columns]
+    return {
+        "row_height": _PHONE_ROW_PX,
+        "column_order": ["what", *signs, *(c for c in rows.columns if c not in ("what", *signs))],
+    }
 
 
 def _note(key: str, widget: str, ids: Sequence[str]) -> None:
@@ -173,9 +203,12 @@ def download(rows: pd.DataFrame, name: str) -> None:
     )
 
 
-def what_column() -> dict[str, Any]:
-    """Titles get the room they need."""
-    return {"what": st.column_config.TextColumn(width=430)}
+def what_column(rows: pd.DataFrame) -> dict[str, Any]:
+    """Titles get the room that the longest takes; on a phone they are broken into lines (`_rows_of_a_phone`)."""
+    longest = max(rows["what"].map(len), default=0)
+    width = _PHONE_TITLE_PX if is_phone() else min(_MOST_TITLE_PX, max(_LEAST_TITLE_PX, round(_LETTER_PX * longest) + _CELL_PX))
+    layer = {"layer": st.column_config.TextColumn(width=_LAYER_PX)} if "layer" in rows.columns else {}
+    return {"what": st.column_config.TextColumn(width=width), **layer}
 
 
 def times_columns() -> dict[str, Any]:
@@ -187,7 +220,7 @@ def times_columns() -> dict[str, Any]:
 
 
 def sparkline(label: str, help_text: str, *, top: float | None = None) -> Any:
-    return st.column_config.BarChartColumn(label, help=help_text, y_min=0, y_max=top, width=130)
+    return st.column_config.BarChartColumn(label, help=help_text, y_min=0, y_max=top, width=110)
 
 
 def reasons(verdict: Verdict, *, most: int) -> None:
@@ -290,5 +323,5 @@ def choose(label: str, options: Sequence[str], *, key: str, help_text: str | Non
         bind="query-params",
         placeholder="any",
         help=help_text,
-        width=190,
+        width=168 if is_phone() else 190,
     )

@@ -10,9 +10,11 @@ from dashboard import sharing, tables, words
 from dashboard.state import deployment_key
 from dashboard.views import blocks, console, deployments, remedy
 from dashboard.views.frame import Frame
-from parsers import DeploymentTask, MigrationRun, Reason
+from parsers import DeploymentTask, MigrationRun, Reason, Verdict, VerdictValue
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
     from dashboard.rows import Comparison, DeploymentRow, TimelineStep
     from dashboard.state import ViewState
 
@@ -94,6 +96,8 @@ def _verdict(frame: Frame, row: DeploymentRow, state: ViewState) -> None:
             with blocks.line():
                 blocks.badge(blocks.NEEDED)
                 blocks.plain(need, fill=True)
+        if row.verdict.verdict == VerdictValue.PASS:
+            _checks(row.verdict)
         for task in this.tasks:
             blocks.plain(task_words(task))
         st.caption(
@@ -101,6 +105,14 @@ def _verdict(frame: Frame, row: DeploymentRow, state: ViewState) -> None:
             f"{max(0, row.refused_4xx - row.refused_400)} · 5xx: {row.failed_5xx} · aborted: {row.aborted} · "
             f"judged on logs complete to {frame.moment(row.verdict.complete_to_ms)}"
         )
+
+
+def _checks(verdict: Verdict) -> None:
+    """What a PASS stands on: never green without evidence."""
+    for check in verdict.checks:
+        with blocks.line():
+            blocks.badge(words.sign_of(words.VERDICTS, check.result))
+            blocks.plain(f"{check.id.replace('_', ' ')}: {check.text}", fill=True)
 
 
 def _reason(frame: Frame, reason: Reason) -> None:
@@ -139,6 +151,12 @@ def _timeline(frame: Frame, row: DeploymentRow) -> None:
     with st.grid(columns="auto", min_column_width=122, gap="xsmall"):
         for before, step in zip([None, *steps], steps, strict=False):
             _step(frame, step, before)
+    first = next((step for step in steps if step.kind == "first_failure"), None)
+    if first is not None and first.fingerprint:
+        with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+            blocks.plain(f"first failure: {first.text}")
+            state = frame.state.only_frame().with_(fingerprint=first.fingerprint)
+            frame.link("failure", state, "this kind of failure", icon=":material/arrow_forward:")
 
 
 def _step(frame: Frame, step: TimelineStep, before: TimelineStep | None) -> None:
@@ -158,8 +176,31 @@ def _migrations(frame: Frame, row: DeploymentRow) -> None:
         blocks.badge(sign)
         blocks.plain("No migration run was seen in the logs of this deployment's tasks.")
         return
-    for run in row.runs:
-        run_block(frame, run)
+    for first, *others in alike(row.runs):
+        run_block(frame, first)
+        if others:
+            _same(frame, first, others)
+
+
+def alike(runs: Iterable[MigrationRun]) -> list[list[MigrationRun]]:
+    """Runs that ended in the same way for the same reason stand together: a crash loop repeats one transcript at each start."""
+    together: dict[tuple[object, ...], list[MigrationRun]] = {}
+    for run in runs:
+        code = run.error_code or run.implied_code or run.db_code
+        how = (run.tool, run.outcome, code, run.exit_code, run.application_continued, run.failed_migration, run.text)
+        together.setdefault(how, []).append(run)
+    return list(together.values())
+
+
+def _same(frame: Frame, first: MigrationRun, others: Sequence[MigrationRun]) -> None:
+    """The other tasks that met the same, their transcripts behind one click."""
+    label = f"The same on {words.several(len(others), 'other start')}"
+    drawer = st.expander(label, key=f"same-{first.id}", on_change="rerun", icon=":material/content_copy:")
+    if drawer.open:
+        with drawer:
+            for run in others:
+                blocks.run_headline(run)
+                blocks.transcript(run, frame)
 
 
 def run_block(frame: Frame, run: MigrationRun) -> None:
@@ -172,11 +213,14 @@ def run_block(frame: Frame, run: MigrationRun) -> None:
 def _changes(frame: Frame, row: DeploymentRow, state: ViewState) -> None:
     change = frame.comparison(row.deployment.deployment_id)
     st.markdown("#### Against the deployment before")
-    if change is None or not any((change.new, change.worse, change.gone, change.same)):
+    if change is None:
+        _no_deployment_before(frame, row)
+        return
+    if not any((change.new, change.worse, change.gone, change.same)):
         blocks.empty("Nothing to compare: no failure was seen in this deployment nor in the one before.")
         return
     st.caption(change_words(change))
-    rows, groups = tables.comparison(change, frame.names([row.deployment.deployment_id]))
+    rows, groups = tables.comparison(change, row.deployment.deployment_id)
     picked = blocks.table(
         frame,
         rows,
@@ -184,10 +228,19 @@ def _changes(frame: Frame, row: DeploymentRow, state: ViewState) -> None:
         alt="Kinds of failure, new, worse, gone and same",
         opens=("change", "severity", "what"),
         ids=[group.fingerprint for group in groups],
-        config=blocks.what_column() | blocks.times_columns(),
+        config=blocks.what_column(rows),
     )
     if picked is not None:
         frame.go("failure", state.with_(deployment=None, fingerprint=picked))
+
+
+def _no_deployment_before(frame: Frame, row: DeploymentRow) -> None:
+    blocks.empty(
+        f"This is the first deployment of {words.visible(row.deployment.service)} in the store: there is none before it to "
+        "compare with. Logs of an earlier time would fill this (`triage fetch --since 7d`)."
+    )
+    state = frame.state.only_frame().with_(service=row.deployment.service, revision=row.deployment.revision)
+    frame.link("failures", state, f"What fails in deployment {row.deployment.revision}", icon=":material/arrow_forward:")
 
 
 def change_words(change: Comparison) -> str:

@@ -175,3 +175,4 @@ def _over_time(frame: Frame, rows: list[DeploymentRow], service: str) -> None:
     figure = frame.made("over-time", lambda: charts.failures_over_time(cells, marks, frame.zone, dark=frame.dark), service)
     blocks.chart(figure, key="over-time", alt="Failures over time, stacked by layer, with the deployments as dotted lines")
     blocks.plain(f"{service}, the deployments as dotted lines")
+    blocks.as_table(frame, tables.over_time(cells, frame.zone), key="times", alt="Failures over time by layer or category")

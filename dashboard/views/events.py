@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING
 
 import streamlit as st
@@ -14,6 +15,8 @@ from dashboard.views.frame import Frame
 from parsers import Finding, StreamKey, errors
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from dashboard.rows import ContextLine, Filters
 
 TITLE, PATH, ICON = "Events", "events", ":material/list_alt:"
@@ -51,19 +54,36 @@ def _listing(frame: Frame) -> None:
     if not found:
         blocks.empty("No event matches. Take a filter away, or widen the window under View.")
         return
+    if len(found) == tables.MOST_ROWS:
+        st.caption(f"The newest {tables.MOST_ROWS}; older ones with a filter, or with a window under View that ends earlier.")
     listing, order = tables.findings_with_marks(found, marks(frame), frame.zone, owners(frame))
+    kinds = [one.fingerprint if one else "" for one in order]
+    pressable = listing.assign(**{word: [word if kind else "" for kind in kinds] for word in ("only", "without")})
     picked = blocks.table(
         frame,
-        listing,
+        pressable[["only", "without", *listing.columns]],
         key="events",
         alt="Events that matter, newest first, with deployments between them",
         opens=("severity", "time", "what"),
         ids=[one.id if one else "" for one in order],
-        config=blocks.what_column(),
+        config=blocks.what_column(listing),
+        buttons={"only": partial(_only, kinds), "without": partial(_without, kinds)},
     )
     blocks.download(listing, "events")
     if picked is not None:
         frame.go("events", frame.state.only_frame().with_(finding=picked, excluded=state.excluded))
+
+
+def _only(kinds: Sequence[str], row: int) -> None:
+    """Filter for the kind of this row."""
+    if kinds[row]:
+        st.query_params["fp"] = kinds[row]
+
+
+def _without(kinds: Sequence[str], row: int) -> None:
+    """Exclude the kind of this row, beside those that are excluded already."""
+    if kinds[row]:
+        st.query_params["not"] = list(dict.fromkeys([*st.query_params.get_all("not"), kinds[row]]))
 
 
 def owners(frame: Frame) -> dict[StreamKey, str]:
@@ -74,9 +94,9 @@ def owners(frame: Frame) -> dict[StreamKey, str]:
 
 
 def marks(frame: Frame) -> list[tuple[int, str]]:
-    """(started ms, `deployment 50 (c3a7950) started`) of every deployment in view."""
+    """(started ms, `deployment 50 of backend (c3a7950) started`) of every deployment in view."""
     return [
-        (start, f"deployment {row.deployment.revision} ({row.deployment.commit or '?'}) started")
+        (start, f"deployment {row.deployment.revision} of {row.deployment.service} ({row.deployment.commit or '?'}) started")
         for row in frame.deployments()
         if (start := row.deployment.started_ms or row.deployment.created_ms)
     ]

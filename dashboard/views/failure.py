@@ -11,7 +11,7 @@ from dashboard import sharing, tables, words
 from dashboard.state import route_id
 from dashboard.views import blocks, console
 from dashboard.views.frame import Frame
-from parsers import Finding
+from parsers import Evidence, Finding
 
 if TYPE_CHECKING:
     from dashboard.rows import FailureGroup
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 TITLE, PATH, ICON = "Failure", "failure", ":material/bug_report:"
 PARTS = ("fingerprint", "finding")
+LONGEST_EVIDENCE = 500  # characters: longer lines were cut when they were read
 
 
 def page(frame: Frame) -> None:
@@ -30,11 +31,8 @@ def page(frame: Frame) -> None:
         return
     example = sample(group, frame.state.finding)
     _head(frame, group, example)
-    left, right = st.columns([2, 3], gap="medium")
-    with left:
-        _where(frame, group)
-    with right:
-        _sample(frame, group, example)
+    _where(frame, group)
+    _sample(frame, group, example)
     _next(frame, group, example)
 
 
@@ -88,7 +86,14 @@ def _where(frame: Frame, group: FailureGroup) -> None:
     st.markdown("#### By deployment")
     rows = pd.DataFrame(
         [
-            {"deployment": name, "times": group.by_deployment.get(identifier, 0)}
+            {
+                "deployment": name,
+                "times": group.by_deployment.get(identifier, 0),
+                **{
+                    word: frame.moment(at_ms) if at_ms else "not seen"
+                    for word, at_ms in zip(("first seen", "last seen"), group.seen.get(identifier, (None, None)), strict=True)
+                },
+            }
             for identifier, name in reversed(frame.names(group.by_deployment).items())
         ]
     )
@@ -97,12 +102,12 @@ def _where(frame: Frame, group: FailureGroup) -> None:
         frame,
         rows,
         key="where",
-        alt="How often this failure came, by deployment",
+        alt="How often this failure came by deployment, and when first and last",
         config={"times": st.column_config.ProgressColumn("times", format="%d", min_value=0, max_value=max(1, top))},
     )
     if group.fields:
         st.markdown("#### Fields")
-        blocks.plain("\n".join(group.fields[:40]))
+        blocks.plain(", ".join(group.fields[:40]))
 
 
 def _sample(frame: Frame, group: FailureGroup, example: Finding | None) -> None:
@@ -110,25 +115,31 @@ def _sample(frame: Frame, group: FailureGroup, example: Finding | None) -> None:
     if example is None:
         blocks.empty("No example is kept any more: counts outlive examples (the newest 20 of each kind and deployment are kept).")
         return
-    lines = [f"{words.clock(line.timestamp_ms, frame.zone)}  {words.visible(line.text)}" for line in example.evidence]
-    blocks.log_text("\n".join(lines))
+    blocks.log_text("\n".join(f"{words.clock(line.timestamp_ms, frame.zone)}  {kept(line)}" for line in example.evidence))
     blocks.plain(proof(example))
     state = frame.state.only_frame().with_(finding=example.id)
     frame.link("events", state, "The records around it", icon=":material/arrow_forward:")
     others = [one for one in group.examples if one.id != example.id][:5]
     if others:
-        with st.container(horizontal=True, gap="small"):
+        with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+            blocks.plain("Other samples:")
             for one in others:
                 frame.link(
                     "failure", frame.state.with_(finding=one.id), frame.moment(one.timestamp_ms), icon=":material/history:"
                 )
 
 
+def kept(line: Evidence) -> str:
+    """A line of evidence; where it was cut to its longest it says so."""
+    return line.text + ("…" if len(line.text) >= LONGEST_EVIDENCE else "")
+
+
 def proof(example: Finding) -> str:
     """How we know: which rule, how many log events, how the cause was tied to its request, on which task."""
     parts = [
         f"rule {example.rule_id}",
-        f"{example.events} log events folded into this one",
+        f"{example.events} log events folded into this one"
+        + (f", {len(example.evidence)} of their lines kept" if example.events > len(example.evidence) else ""),
         f"cause tied to its request by {example.cause_link}" if example.cause_link else None,
         f"task {example.stream.task_id or example.stream.log_stream or '?'}",
         f"request id {example.request_id}" if example.request_id else None,
@@ -140,6 +151,7 @@ def _next(frame: Frame, group: FailureGroup, example: Finding | None) -> None:
     del example
     base = frame.state.only_frame()
     with st.container(horizontal=True, gap="small"):
+        frame.link("events", base.with_(fingerprint=group.fingerprint), "All its events", icon=":material/list_alt:")
         if group.route:
             same: ViewState = base.with_(route=route_id(group.method, group.route))
             frame.link("ladder", same, "This endpoint's ladder", icon=":material/stairs:")

@@ -40,7 +40,7 @@ def page(frame: Frame) -> None:
         alt="Kinds of failure, the most severe first",
         opens=("severity", "what", "in"),
         ids=[group.fingerprint for group in shown],
-        config=blocks.what_column() | blocks.times_columns(),
+        config=blocks.what_column(listing) | blocks.times_columns(),
     )
     blocks.download(listing, "failures")
     if picked is not None:

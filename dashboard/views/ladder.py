@@ -72,7 +72,9 @@ def _one(frame: Frame, cells: list[LadderCell], endpoint: tuple[str, str]) -> No
         alt="Refused requests of one endpoint: layers from the door to the database, by deployment",
     )
     listing = tables.ladder(cells, _names(frame, cells))
-    blocks.table(frame, listing, key="rungs", alt="Refused requests of this endpoint by deployment and layer")
+    blocks.table(
+        frame, listing.drop(columns="endpoint"), key="rungs", alt="Refused requests of this endpoint by deployment and layer"
+    )
     blocks.download(listing, "ladder")
 
 

@@ -320,6 +320,10 @@ def groups() -> list[FailureGroup]:
         first_ms=_STORY[49][2] + 150_000,
         last_ms=COMPLETE_TO - 60_000,
         by_deployment={ID[49]: 66, ID[50]: 43},
+        seen={
+            ID[49]: (_STORY[49][2] + 150_000, _STORY[50][2]),
+            ID[50]: (_STORY[50][2] + 141_251, _STORY[50][2] + 572_283),
+        },
         examples=(finding(50), finding(49)),
         unexplained=False,
     )
@@ -541,7 +545,10 @@ class FakeWorkspace:
             ("first_failure", 141_251, f"POST {NOTES} 400"),
             ("finished", 273_058, "ECS says SUCCESSFUL"),
         ]
-        return [TimelineStep(kind=kind, at_ms=created + after, text=self.hostile or text) for kind, after, text in steps]
+        return [
+            TimelineStep(kind=kind, at_ms=created + after, text=self.hostile or text, fingerprint=FINGERPRINT[50])
+            for kind, after, text in steps
+        ]
 
     def comparison(self, deployment_id: str) -> Comparison | None:
         found = self.failures(Filters())

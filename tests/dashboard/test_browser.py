@@ -46,6 +46,15 @@ def first_row(page) -> None:
     page.mouse.click(box["x"] + 18, box["y"] + 35 + 18)
 
 
+def press_in_row(page, row: int, column: str) -> None:
+    """One interaction: the button of this column, one of the first two, in a row (from 0) of the first table."""
+    canvas = page.locator('[data-testid="stDataFrame"] canvas').first
+    canvas.locator("td").first.wait_for(state="attached")
+    box = canvas.bounding_box()
+    page.mouse.click(box["x"] + 33 + 76 * ["only", "without"].index(column) + 38, box["y"] + 35 * (row + 1) + 18)
+    settle(page)
+
+
 def focused(page) -> str:
     """The name of the control, or the text of the block of code, that has the focus; of a whole area nothing."""
     return page.evaluate(FOCUSED)
@@ -156,7 +165,8 @@ def test_a_link_from_a_page_to_itself_keeps_the_address_true(served, look):
 
 
 def test_zone_and_filters_survive_a_change_of_page(served, look):
-    """`local` shows the browser's offset at once, stands in the address, and goes along to the next page."""
+    """`local` shows the browser's offset at once, stands in the address, and goes along to the next page. So does a window that
+    one click chose, in absolute times, and it is said wherever it works."""
     page = look(served)
     page.get_by_text("local", exact=True).click()
     page.get_by_text("22:10:00-05:00").first.wait_for()
@@ -165,17 +175,29 @@ def test_zone_and_filters_survive_a_change_of_page(served, look):
 
     page.wait_for_url("**/failures?*tz=local*")
     page.get_by_text("22:10:00-05:00").first.wait_for()
+    page.get_by_role("button", name="View").click()
+    page.get_by_text("last 6 h", exact=True).click()
+    page.get_by_text("Shown: from 2025-11-18 16:10:00-05:00").wait_for()
+    page.wait_for_url(re.compile(r"from=2025-11-18T21(%3A|:)10(%3A|:)00"))
+    page.get_by_text("everything", exact=True).click()
+    page.get_by_text("Shown: from").wait_for(state="detached")
+    page.wait_for_function("!location.search.includes('from=')")
 
 
 def test_filter_for_and_exclude_take_one_click(served, look):
-    """From an event: without its kind, and back by taking the filter away."""
+    """From an event: without its kind, and back by taking the filter away. From the list as well."""
     page = look(f"{served}/events?finding=finding-50")
     follow(page, "Without this kind")
     page.get_by_role("link", name="without v1:50dddddddddd").wait_for()
     page.wait_for_url(re.compile(r"not=v1(%3A|:)50dddddddddd"))
     follow(page, "without v1:50dddddddddd")
-
     page.wait_for_function("!location.search.includes('not=')")
+
+    press_in_row(page, 0, "without")
+    page.wait_for_url(re.compile(r"not=v1(%3A|:)50dddddddddd"))
+    press_in_row(page, 2, "only")  # two marks of deployments stand above
+    page.wait_for_url(re.compile(r"fp=v1(%3A|:)48cccccccccc"))
+    page.get_by_role("link", name="only v1:48cccccccccc").wait_for()
 
 
 def test_the_journey_needs_no_mouse(served, look):

@@ -3,13 +3,14 @@
 from dataclasses import replace
 from datetime import UTC
 
+import pandas as pd
 import pytest
 from streamlit.testing.v1 import AppTest
 
 from dashboard.state import ViewState, route_id
-from dashboard.views import console, deployment
+from dashboard.views import blocks, console, deployment, failure, window
 from dashboard.views.frame import Frame
-from parsers import VerdictValue
+from parsers import Evidence, VerdictValue
 from tests.dashboard.fake_workspace import HOSTILE, ID, TASK_50, FakeWorkspace, finding
 
 VIEWS = ["deployments", "deployment", "migrations", "failures", "failure", "ladder", "requests", "fields", "events", "sources"]
@@ -19,15 +20,22 @@ STATE = {"failure": {"fp": "v1:50dddddddddd"}, "deployment": {"dep": ID[50]}}
 def _script(view: str, hostile: str | None, empty: bool, window_end: int | None) -> None:
     import importlib
     import uuid
+    from dataclasses import replace
     from datetime import UTC
 
     import streamlit as st
 
     from dashboard.state import read_state
     from dashboard.views.frame import Frame
+    from parsers import VerdictValue
     from tests.dashboard.fake_workspace import FakeWorkspace
 
     workspace = FakeWorkspace(hostile=hostile, empty=empty)
+    if "first" in st.query_params:
+        workspace.comparison = lambda _: None
+    if "passing" in st.query_params:
+        rows = [replace(row, verdict=replace(row.verdict, verdict=VerdictValue.PASS)) for row in workspace.deployments()]
+        workspace.deployments = lambda *_: rows
     state = read_state({key: st.query_params.get_all(key) for key in st.query_params}).with_(end_ms=window_end)
     frame = Frame(workspace=workspace, state=state, zone=UTC, dark=False, version=1, identity=uuid.uuid4().hex)
     importlib.import_module(f"dashboard.views.{view}").page(frame)
@@ -98,6 +106,70 @@ def test_a_failures_page_says_who_is_hit_since_when():
     for fact in ("109 requests of 7 clients", "in deployments 49, 50", "P2011 / 23502", "appointmentId must not be null", "rule prisma.p2011",
                  "34 log events folded into this one", "cause tied to its request by request_id"):  # fmt: skip
         assert fact in said
+
+
+def test_a_failure_says_when_each_deployment_had_it():
+    """First and last seen by deployment; where it was not seen, that is said; a line that was cut when it was read ends with …"""
+    table = drawn("failure").dataframe[0].value.set_index("deployment")
+
+    assert list(table.loc["50", ["first seen", "last seen"]]) == ["2025-11-19 02:58:54Z", "2025-11-19 03:06:05Z"]
+    assert set(table.loc["46", ["first seen", "last seen"]]) == {"not seen"}
+    assert failure.kept(Evidence(timestamp_ms=0, text="x" * 500)).endswith("x…")
+    assert failure.kept(Evidence(timestamp_ms=0, text="x" * 499)).endswith("x")
+
+
+def test_the_first_failure_of_a_deployment_is_named():
+    """The timeline says what the first failed request was, not only when."""
+    assert "first failure: POST /api/v1/clinical-notes 400" in words_of(drawn("deployment"))
+
+
+def test_a_start_that_repeats_is_told_once():
+    """Three tasks that failed alike are one transcript, one forecast and a word on the others; another code stands by itself."""
+    run = FakeWorkspace().deployments()[0].runs[0]
+    loop = [replace(run, id=str(n), started_ms=run.started_ms + n) for n in range(3)]
+    other = replace(run, id="other", error_code="P1001")
+
+    assert deployment.alike([*loop, other]) == [loop, [other]]
+
+
+def test_a_pass_says_what_it_stands_on():
+    """Never green without evidence, on the page too: each check with its words."""
+    said = words_of(drawn("deployment", passing="yes"))
+
+    assert "target runs: revision 50 runs" in said
+    assert "enough evidence: 222 requests" in said
+
+
+def test_the_first_deployment_is_not_called_free_of_failures():
+    """Without a deployment before it there is nothing to compare with: that is said, and what would fill it."""
+    said = words_of(drawn("deployment", first="yes"))
+
+    assert "there is none before it to compare with" in said
+    assert "no failure was seen" not in said
+
+
+def test_a_phones_table_begins_with_what_happened(monkeypatch):
+    """Titles come first and are broken into lines; elsewhere the column is as wide as the longest title needs."""
+    rows = pd.DataFrame({"task": ["t"], "time": ["t"], "severity": ["✖ error"], "what": ["x" * 104]})
+    wide = blocks.what_column(rows)["what"]["width"]
+    monkeypatch.setattr(blocks, "is_phone", lambda: True)
+    phone = blocks._rows_of_a_phone(rows)
+
+    assert wide > 600
+    assert phone["column_order"] == ["what", "severity", "time", "task"]
+    assert phone["row_height"] > 64  # Streamlit breaks text into lines in rows higher than that
+    assert blocks.what_column(rows)["what"]["width"] < 260
+
+
+def test_the_windows_offered_are_absolute():
+    """Hours back from where the logs end; the deployment that the page is about, until the next one; everything."""
+    rows = FakeWorkspace().deployments()
+    spans = window.offered(ViewState(deployment=ID[49]), rows, 1_763_521_800_000)
+
+    assert spans["last 6 h"] == (1_763_521_800_000 - 6 * 3_600_000, None)
+    assert spans["deployment 49"] == (rows[1].deployment.created_ms, rows[0].deployment.created_ms)
+    assert spans["everything"] == (None, None)
+    assert "deployment 50" in window.offered(ViewState(), rows, None)
 
 
 def test_an_unknown_fingerprint_is_said():

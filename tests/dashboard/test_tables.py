@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from dashboard import tables
-from dashboard.rows import Filters
+from dashboard.rows import Comparison, Filters
 from parsers import Category
 from tests.dashboard.fake_workspace import ID, FakeWorkspace, groups
 
@@ -42,6 +42,8 @@ def test_marks_stand_inside_the_list_at_their_time():
 
     assert [one.id if one else None for one in order[:3]] == ["finding-50", None, "finding-49"]
     assert frame.iloc[1]["what"] == "━━ deployment 50 started ━━"
+    listed = tables.findings_with_marks(findings[:1], marks, UTC)[0]["what"]
+    assert list(listed[1:]) == ["━━ deployment 50 started ━━"]  # in which deployment a list begins stands at its end
 
 
 def test_a_run_belongs_to_the_deployment_it_came_with():
@@ -77,11 +79,35 @@ def test_a_permission_that_was_refused_is_in_the_list_of_calls():
 
 def test_a_comparison_keeps_rows_and_groups_together():
     """The row that says gone belongs to the group that is gone."""
-    frame, groups = tables.comparison(WORKSPACE.comparison(ID[50]), NAMES)
+    frame, groups = tables.comparison(WORKSPACE.comparison(ID[50]), ID[50])
 
     assert frame.iloc[0]["change"] == "○ gone"
     assert groups[0].fingerprint == WORKSPACE.comparison(ID[50]).gone[0].fingerprint
     assert len(frame) == len(groups)
+
+
+def test_a_comparison_has_both_counts():
+    """How often before, how often now: 66 and 43 not-null violations."""
+    group = replace(WORKSPACE.failure("v1:50dddddddddd"), by_deployment={ID[49]: 66, ID[50]: 43})
+    row = tables.comparison(Comparison(same=(group,)), ID[50])[0].iloc[0]
+
+    assert (row["before"], row["now"]) == (66, 43)
+
+
+def test_the_numbers_over_time_add_up():
+    """A row a stretch of time, newest first; together as many as the chart has."""
+    cells = WORKSPACE.failures_over_time(Filters())
+    frame = tables.over_time(cells, UTC)
+
+    assert int(frame.drop(columns="from").to_numpy().sum()) == sum(cell.requests for cell in cells)
+    assert list(frame["from"]) == sorted(frame["from"], reverse=True)
+
+
+def test_one_endpoints_answers_have_a_rate():
+    """Of each deployment: how many failed of how many, with the interval."""
+    rows = [row for row in WORKSPACE.requests(Filters()) if row.method == "POST"]
+
+    assert tables.statuses(rows, NAMES).iloc[0]["failed (95 % interval)"] == "51 of 71 · 72 % (60–81)"
 
 
 def test_a_route_is_summed_over_its_deployments():

@@ -111,17 +111,20 @@ def test_requests_are_those_of_the_access_lines(story):
 def test_findings_are_counted_as_they_were_found(story, in_memory):
     """By fingerprint and deployment, first and last seen."""
     expected = Counter()
-    times = {}
+    times, by_deployment = {}, {}
     for one in failures_of(in_memory):
         deployment = in_memory.attributions[one.stream].deployment_id
         expected[one.fingerprint, deployment] += 1
         low, high = times.get(one.fingerprint, (one.timestamp_ms, one.timestamp_ms))
         times[one.fingerprint] = (min(low, one.timestamp_ms), max(high, one.timestamp_ms))
+        low, high = by_deployment.get((one.fingerprint, deployment), (one.timestamp_ms, one.timestamp_ms))
+        by_deployment[one.fingerprint, deployment] = (min(low, one.timestamp_ms), max(high, one.timestamp_ms))
 
     groups = story.failures(Filters())
 
     assert {(g.fingerprint, d): n for g in groups for d, n in g.by_deployment.items()} == dict(expected)
     assert {g.fingerprint: (g.first_ms, g.last_ms) for g in groups} == times
+    assert {(g.fingerprint, d): span for g in groups for d, span in g.seen.items()} == by_deployment
     clients = {(one.fingerprint, one.client) for one in in_memory.findings if one.client}
     assert {g.fingerprint: g.clients for g in groups if g.clients} == Counter(fingerprint for fingerprint, _ in clients)
 
@@ -247,6 +250,9 @@ def test_the_timeline_is_in_order(story):
     assert {"registered", "created", "started", "migrate", "listening", "healthy", "first_failure", "finished"} <= set(kinds)
     assert kinds.index("migrate") < kinds.index("listening") < kinds.index("first_failure")
     assert "P3005" in next(step.text for step in steps if step.kind == "migrate")
+    first = next(step for step in steps if step.kind == "first_failure")
+    group = story.failure(first.fingerprint)
+    assert (first.text, first.at_ms) == (group.title, group.seen[row.deployment.deployment_id][0])
     assert story.timeline("nobody") == []
 
 
@@ -301,6 +307,7 @@ def test_a_comparison_splits_the_kinds(story):
     assert set(parts["new"]) == now - then
     assert set(parts["gone"]) == then - now
     assert sorted([*parts["worse"], *parts["same"]]) == sorted(now & then)
+    assert all(set(g.by_deployment) == {row.deployment.deployment_id for row in rows[:2]} for g in (*found.worse, *found.same))
     assert story.comparison(rows[-1].deployment.deployment_id) is None
 
 
