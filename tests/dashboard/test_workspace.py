@@ -4,17 +4,19 @@ import gzip
 import json
 import re
 import shutil
+import sqlite3
 from collections import Counter
 from dataclasses import fields, replace
 from datetime import UTC
 
 import pytest
+from streamlit.testing.v1 import AppTest
 
 from dashboard.judgement import judge_paths
 from dashboard.rows import Filters, Window
 from dashboard.settings import Settings, redaction_key
 from dashboard.shipped import shipped
-from dashboard.state import ViewState
+from dashboard.state import ViewState, deployment_key, route_id
 from dashboard.store import rollups, slices
 from dashboard.views.frame import Frame
 from dashboard.workspace import Workspace
@@ -546,3 +548,79 @@ def test_each_side_of_a_comparison_is_what_the_judge_was_told_of_its_deployment(
         assert side.counts == tuple(one for one in counts if one.stream in mine)
         assert side.findings
         assert side.counts
+
+
+# ---- a link opens the same view on another machine
+
+
+def _view_over_a_store(view: str, store: str) -> None:
+    """One page as `dashboard.app` draws it, for a browser in New York."""
+    from pathlib import Path
+    from zoneinfo import ZoneInfo
+
+    import streamlit as st
+
+    from dashboard.settings import Settings
+    from dashboard.state import read_state
+    from dashboard.views import deployment, deployments, events, failure, failures, fields, ladder, migrations, requests, sources
+    from dashboard.views.frame import Frame
+    from dashboard.workspace import Workspace
+
+    views = (deployment, deployments, events, failure, failures, fields, ladder, migrations, requests, sources)
+    shown = {one.PATH: one for one in views}[view]
+    state = read_state({key: st.query_params.get_all(key) for key in st.query_params}).only((*shown.PARTS, "pages"))
+    zone = ZoneInfo("America/New_York" if state.zone == "local" else "UTC")
+    with Workspace.open(Settings(store=Path(store))) as workspace:
+        frame = Frame(workspace=workspace, state=state, zone=zone, dark=False, version=workspace.version(), identity=store)
+        shown.page(frame)
+
+
+def seen(view, store, query) -> list[str]:
+    """Every word, cell and point of one page, in order."""
+    app = AppTest.from_function(_view_over_a_store, default_timeout=60, kwargs={"view": view, "store": str(store)})
+    for key, value in query.items():
+        app.query_params[key] = value
+    app.run()
+    assert not app.exception, app.exception[0].stack_trace
+    said = [f"{one.type}: {getattr(one, 'value', '')}" for one in app.main if hasattr(one, "value") and one.type != "arrow_data_frame"]
+    said += [table.value.to_csv() for table in app.dataframe]
+    return said + [chart.proto.spec for chart in app.get("plotly_chart")]
+
+
+def test_every_view_is_the_same_on_a_copy_of_the_store(story, tmp_path):
+    """Each page with the filters it has, windows, pages, both zones: on another machine with the same store and its key all of
+    it is the same."""
+    rows = story.deployments()
+    group = next(one for one in story.failures(Filters()) if one.route == NOTES)
+    event, run = story.failure(group.fingerprint).examples[1].id, rows[1].runs[0].id
+    window, local = {"from": "2025-11-18T22:00:00Z", "to": "2025-11-19T03:00:00Z"}, {"tz": "local"}
+    route = {"route": route_id("POST", NOTES)}
+    links = [
+        ("deployments", window),
+        ("deployments", {"chart": "over time"} | local),
+        ("deployments", {"chart": "400s with interval"}),
+        ("deployment", {"dep": deployment_key(rows[1].deployment.deployment_id)} | local),
+        ("migrations", {"run": run}),
+        ("failures", {"rev": "50", "sev": "error"} | local),
+        ("failure", {"fp": group.fingerprint, "finding": event} | local),
+        ("ladder", window),
+        ("ladder", route),
+        ("requests", window),
+        ("requests", route),
+        ("fields", {"layer": "orm"}),
+        ("events", {"not": group.fingerprint} | window | local),
+        ("events", {"page-events": "2"}),
+        ("events", {"finding": event, "lines": "10"} | local),
+        ("sources", local),
+    ]
+    copy = tmp_path / "elsewhere" / "copy.db"
+    copy.parent.mkdir()
+    with sqlite3.connect(story.settings.store) as here, sqlite3.connect(copy) as there:
+        here.backup(there)
+    shutil.copy(story.settings.key_file, copy.with_suffix(".key"))
+
+    for view, query in links:
+        mine = seen(view, story.settings.store, query)
+        assert (view, query, seen(view, copy, query)) == (view, query, mine)
+        assert sum(map(len, mine)) > 200
+        assert query.get("tz") != "local" or view == "sources" or "-05:00" in "".join(mine)
