@@ -17,6 +17,9 @@ def page(frame: Frame) -> None:
     st.markdown("### Fields that fail")
     layer = blocks.choose("layer", words.LADDER, key="layer")
     rows = frame.fields(frame.filters(layer=Layer(layer) if layer else None))
+    if not rows and (layer or frame.narrowed()):
+        blocks.empty("No failing field is named here. Take the filter away, or widen the window under View.")
+        return
     if not rows:
         blocks.empty(
             "No failing field is named in these logs. A validation library that logs its issues "

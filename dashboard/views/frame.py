@@ -98,6 +98,10 @@ class Frame:
         }
         return Filters(**(given | changes))
 
+    def narrowed(self) -> bool:
+        """Whether a window or a service is set: then an empty page says nothing about the logs."""
+        return (self.state.service, self.state.start_ms, self.state.end_ms) != (None, None, None)
+
     def services(self) -> list[str]:
         return self._ask("services")  # type: ignore[no-any-return]
 

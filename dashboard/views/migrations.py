@@ -20,7 +20,8 @@ def page(frame: Frame) -> None:
     if not rows:
         blocks.empty("No deployment lies in this window. Widen it under View.")
         return
-    blocks.plain(summary(runs))
+    if runs:
+        blocks.plain(summary(runs))
     figure = frame.made("grid", lambda: charts.migration_grid(rows, frame.names(), dark=frame.dark))
     blocks.chart(figure, key="grid", alt="Outcome of the migrations by tool and deployment")
     if not runs:

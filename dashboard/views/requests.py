@@ -21,6 +21,9 @@ PARTS = ("route",)
 def page(frame: Frame) -> None:
     st.markdown("### Requests")
     rows = frame.requests(frame.filters())
+    if not rows and frame.narrowed():
+        blocks.empty("No request was answered in this window or service. Widen the window under View.")
+        return
     if not rows:
         blocks.empty(
             "No access line was read: rates are unknown, only failures are counted. "

@@ -31,6 +31,9 @@ def _script(view: str, hostile: str | None, empty: bool, window_end: int | None)
     from tests.dashboard.fake_workspace import FakeWorkspace
 
     workspace = FakeWorkspace(hostile=hostile, empty=empty)
+    if "runs" in st.query_params:
+        bare = [replace(row, runs=()) for row in workspace.deployments()]
+        workspace.deployments = lambda *_: bare
     if "first" in st.query_params:
         workspace.comparison = lambda _: None
     if "passing" in st.query_params:
@@ -69,6 +72,20 @@ def test_an_empty_page_says_what_would_fill_it(view):
     app = drawn(view, empty=True)
 
     assert app.info or "Unexplained" in words_of(app)
+
+
+def test_an_empty_window_is_not_blamed_on_the_logs():
+    """What a window or a filter left out is no missing logger."""
+    narrow = words_of(drawn("requests", empty=True, end_ms=1)) + words_of(drawn("fields", empty=True, layer="orm"))
+    wide = words_of(drawn("requests", empty=True)) + words_of(drawn("fields", empty=True))
+
+    assert "would fill this" not in narrow
+    assert wide.count("would fill this") == 2
+
+
+def test_without_runs_no_runs_are_counted():
+    """`0 migration runs:` would be half a sentence."""
+    assert "0 migration runs" not in words_of(drawn("migrations", runs="none"))
 
 
 def test_the_facts_of_deployment_50_stand_on_one_page():
