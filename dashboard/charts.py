@@ -126,7 +126,8 @@ def _area(x: list[str], y: list[int], layer: str, *, dark: bool) -> go.Scatter:
         stackgroup="layers",
         line={"shape": "hvh", "width": 0.5, "color": _INK[dark]},
         fillcolor=colour,
-        fillpattern=_pattern(layer, colour),
+        # a pattern costs the browser: only the colour that some eyes take for the doors' grey has one
+        fillpattern=_pattern(layer, colour) if layer == Layer.CONTROLLER else None,
         hovertemplate="%{x}: %{y} by " + layer + "<extra></extra>",
     )
 

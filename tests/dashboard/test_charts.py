@@ -109,6 +109,7 @@ def test_text_and_marks_of_charts_have_a_contrast_of_four_and_a_half(dark):
         assert bar.marker.line.width >= 1
     pairs += [(area.line.color, page) for area in drawn["over time"].data]
     assert all(area.line.width for area in drawn["over time"].data)
+    assert {area.name for area in drawn["over time"].data if area.fillpattern.shape} <= {Layer.CONTROLLER}
     pairs += [(point.marker.color, page) for point in drawn["rate"].data]
     for trace in drawn["map"].data:
         shown = {trace.colorscale[2 * level][1] for row in trace.z for level in row if level is not None}
