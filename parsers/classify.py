@@ -444,13 +444,10 @@ class LaterEvidence(Evidence):
     _number: int
 
     def __init__(self, event: Event, number: int, block: _Redacted) -> None:
-        set_field = object.__setattr__
-        set_field(self, "timestamp_ms", event.timestamp_ms)
-        set_field(self, "event_id", event.event_id)
-        set_field(self, "file", event.file)
-        set_field(self, "line", event.line)
-        set_field(self, "_number", number)
-        set_field(self, "_block", block)
+        object.__setattr__(self, "__class__", _Made)  # as parsers/frozen.py does, for the fields of both classes
+        self.timestamp_ms, self.event_id, self.file, self.line = event.timestamp_ms, event.event_id, event.file, event.line  # type: ignore[misc]
+        self._number, self._block = number, block
+        self.__class__ = LaterEvidence
 
     @property
     def text(self) -> str:  # read-only in both
@@ -467,6 +464,13 @@ class LaterEvidence(Evidence):
 
     def __reduce__(self) -> tuple[Any, ...]:
         return _evidence_again, (self.timestamp_ms, self.text, self.event_id, self.file, self.line)
+
+
+class _Made(LaterEvidence):
+    """A LaterEvidence while its fields are set."""
+
+    __slots__ = ()
+    __setattr__ = object.__setattr__
 
 
 def _evidence_again(timestamp_ms: int, text: str, event_id: str | None, file: str | None, line: int | None) -> Evidence:

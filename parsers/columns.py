@@ -7,14 +7,14 @@ Only lines that leave no doubt are counted here, and only answered ones below 40
 are handed on; what is aborted or unusual is read line by line like anywhere else. tests/parsers/test_bulk.py holds both ways
 to the same answers.
 
-JSON records are put into classes: lines that are equal but for values that no reading of a request looks at (times, ids,
-durations, queries). The one reader of records (parsers/access.py) then reads the first of each class for all of it.
+JSON records are put into classes (parsers/shapes.py). The one reader of records (parsers/access.py) reads the first of each
+class for all of it, and here the others are counted with its answer.
 """
 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 
@@ -174,80 +174,34 @@ def _route(method: str, path: str, health_paths: tuple[str, ...]) -> tuple[str, 
 
 # ---- JSON records ----
 
-MAX_RECORD_BYTES = 8_000  # a request target may be 8,192 characters long: what is cut off here must not change that
-
-_KEY = r"[A-Za-z0-9_.@-]*"
-_VOLATILE = (
-    rf"{_KEY}(?:[iI][dD]|ID|[tT]ime(?:stamp)?|[mM]s|_s|[dD]uration|[lL]atency|[eE]lapsed|[tT]ook|[bB]ytes|[lL]ength|[sS]ize|[cC]ount|[pP]ort)"
-    r"|ts|date|datetime|asctime|thread|process|hostname|ip|remoteAddress|remote_ip|clientIp|client_ip|remote_addr|remoteAddr"
-)
-_COLON = "[ ]?:[ ]?"
-_UUID = "[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"
-# Of a JSON line: numbers and texts of keys whose presence may matter and whose value does not, and the queries of targets.
-_VALUES = (
-    rf'(?P<number>"(?:{_VOLATILE})"{_COLON})-?(?:0|[1-9][0-9]{{0,17}})(?:\.[0-9]{{1,17}})?'
-    rf'|(?P<text>"(?:{_VOLATILE})"{_COLON}")[^"\\\x00-\x1f]+'
-    rf'|(?P<target>"(?:{_KEY}[pP]ath|{_KEY}[uU]r[il]|target)"{_COLON}"/[^"?\\\x00-\x1f]*\?)[^"\\\x00-\x1f]*'
-)
-_IDS = (
-    rf'(?P<before>/)(?:[0-9]{{1,18}}|{_UUID})(?P<after>[/"? ])'
-    rf'|(?P<quote>"{_COLON}"){_UUID}(?P<end>")'
-    r"|[0-9]{1,12}(?:\.[0-9]{1,12})?(?P<unit> ?ms)(?: - [0-9]{1,12})?"
-)
-
-
-def record_classes(batch: Batch, wanted: Flags, marked: Flags) -> tuple[list[str], NDArray[np.int64], NDArray[np.int64]]:
-    """JSON records by class: of each class its text with the volatile values off; numbers of the events; the class of each."""
-    rows = np.arange(len(batch), dtype=np.int64)
-    lines = pl.DataFrame({"row": rows, "line": _lines(batch), "mark": marked}).filter(pl.Series(wanted))
-    line = pl.col("line").str.strip_suffix("\n")
-    short = line.str.starts_with("{") & (line.str.len_bytes() < MAX_RECORD_BYTES)
-    shape = line.str.replace_all(_VALUES, "${number}${text}${target}*").str.replace_all(
-        _IDS, "${before}${quote}*${after}${end}${unit}"
-    )
-    mark = pl.when(pl.col("mark")).then(pl.lit("marked")).otherwise(pl.lit(""))
-    shapes = lines.filter(short).select("row", pl.concat_str(mark, shape).alias("shape"))
-    groups = shapes.group_by("shape").agg(pl.col("row"), pl.len())
-    classes = np.repeat(np.arange(len(groups)), groups["len"].to_numpy())
-    return groups["shape"].to_list(), groups["row"].explode().to_numpy(), classes
-
-
 Answer = tuple[str, str, int, bool] | bool  # method, route, status, health check; False: no request; True: to be looked at
 
 
-def count_records(
-    batch: Batch, wanted: Flags, marked: Flags, known: dict[str, Answer], answer: Callable[[int], Answer]
-) -> Counted:
-    """Counts the sure access lines among JSON records. `answer`: what the reader of records says of one event.
+def count_records(batch: Batch, wanted: Flags, numbers: Sequence[int], classes: Sequence[int], answers: Sequence[Answer]) -> Counted:
+    """Counts the sure access lines among JSON records. `classes`: of each of `numbers` the number of its class in `answers`.
 
-    `marked`: the events whose answer may be another because the scan found something in them.
-    `known`: answers by class, kept by the caller from batch to batch. `maybe`: the events to be looked at one by one.
+    `maybe`: the wanted events to be looked at one by one: those of no class, too.
     """
-    texts, rows, classes = record_classes(batch, wanted, marked)
     sure, maybe = np.zeros(len(batch), dtype=np.bool_), wanted.copy()
     counts: dict[int, dict[CountKey, int]] = defaultdict(dict)
-    if not len(rows):
+    if not len(numbers):
         return Counted(counts=counts, sure=sure, maybe=maybe)
-    _, firsts = np.unique(classes, return_index=True)
-    answers: list[Answer] = []
-    for text, first in zip(texts, rows[firsts].tolist(), strict=True):
-        found = known.get(text)
-        if found is None:
-            found = known[text] = answer(first)
-        answers.append(found)
-    counted = np.array([isinstance(found, tuple) for found in answers])[classes]
-    maybe[rows] = np.array([found is True for found in answers])[classes]
+    rows, of_class = np.array(numbers, dtype=np.int64), np.array(classes, dtype=np.int64)
+    counted = np.array([isinstance(found, tuple) for found in answers])[of_class]
+    maybe[rows] = np.array([found is True for found in answers])[of_class]
     sure[rows] = counted
     times = np.asarray(batch.timestamps_ms, dtype=np.int64)[rows[counted]]
     cells = pl.DataFrame(
         {
             "stream": np.asarray(batch.streams, dtype=np.int64)[rows[counted]],
             "minute": times - times % 60_000,
-            "class": classes[counted],
+            "class": of_class[counted],
         }
     )
     for stream, minute, number, count in cells.group_by(["stream", "minute", "class"]).len().iter_rows():
-        method, route, status, health = answers[number]
+        answer = answers[number]
+        assert isinstance(answer, tuple)
+        method, route, status, health = answer
         key = (minute, method, route, status, False, health)
         counts[stream][key] = counts[stream].get(key, 0) + count
     return Counted(counts=counts, sure=sure, maybe=maybe)

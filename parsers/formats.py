@@ -18,12 +18,13 @@ from typing import Any
 
 import msgspec
 
+from parsers.frozen import quickly_made
 from parsers.surrogates import whole_escapes
 
 ANSI = re.compile(r"\x1b(?:\[[0-9;?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)|[@-Z\\-_])")
 _OTHER_CONTROLS = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
-_MESSAGE_KEYS = ("message", "msg", "event", "log", "text", "short_message", "body", "@message", "textPayload")
-_WRAPPER_KEYS = ("log", "line", "MESSAGE")
+MESSAGE_KEYS = ("message", "msg", "event", "log", "text", "short_message", "body", "@message", "textPayload")
+WRAPPER_KEYS = ("log", "line", "MESSAGE")
 _WRAPPER_MARKS = (
     "container_id",
     "container_name",
@@ -73,6 +74,7 @@ PREFIXES = (
 _PREFIX = re.compile("|".join(f"(?:{pattern})" for pattern in PREFIXES))
 
 
+@quickly_made
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Payload:
     """An event opened: the text that rules see, and its fields when it was JSON or logfmt."""
@@ -115,7 +117,12 @@ def structured(text: str) -> tuple[Mapping[str, Any], str | None, str] | None:
     if not body.startswith("{") or not body.endswith("}"):
         return None
     data, rest = _json_object(body)
-    if data is None or rest or wrapped(data) is not None:
+    return None if data is None or rest else structured_of(data)
+
+
+def structured_of(data: dict[str, Any]) -> tuple[dict[str, Any], str | None, str] | None:
+    """The same of what such a record was decoded to."""
+    if wrapped(data) is not None:
         return None
     message, _ = _message(data)
     return None if message.startswith("{") else (data, _level(data), message)
@@ -170,7 +177,7 @@ _DECODER = json.JSONDecoder(strict=False)  # raw tabs and line ends inside strin
 
 def wrapped(data: Mapping[str, Any]) -> str | None:
     """The inner line of a FireLens, Docker json-file or journald record; None when `data` is the record itself."""
-    for key in _WRAPPER_KEYS:
+    for key in WRAPPER_KEYS:
         inner = data.get(key)
         if isinstance(inner, str):
             marked = any(mark in data for mark in _WRAPPER_MARKS) or len(data) == 1
@@ -259,7 +266,7 @@ def _structured(data: dict[str, Any], metadata: Mapping[str, str], rest: str) ->
 
 def _message(data: Mapping[str, Any]) -> tuple[str, str]:
     """The log message and the key it stands under; an array of strings is a message of several lines."""
-    for key in _MESSAGE_KEYS:
+    for key in MESSAGE_KEYS:
         value = data.get(key)
         if isinstance(value, str) and value:
             return value, key

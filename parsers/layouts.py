@@ -13,6 +13,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 
+from parsers.frozen import quickly_made
+
 MAX_LINE_CHARS = 16_384
 METHODS = (
     "GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS", "CONNECT", "TRACE", "PROPFIND", "PROPPATCH", "MKCOL", "COPY",
@@ -24,6 +26,7 @@ _METHOD = "(?P<method>" + "|".join(METHODS) + ")"
 _DURATION = r"\d[\d.,]{0,20} ?(?:ns|us|µs|μs|ms|s|sec|msecs|micros|m)\b"
 
 
+@quickly_made
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Line:
     """What one access line says, raw: nothing in it is masked yet."""

@@ -11,6 +11,8 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from enum import StrEnum
 
+from parsers.frozen import quickly_made
+
 SCHEMA_VERSION = 1
 
 
@@ -189,6 +191,7 @@ class StreamKey:
         return parts[-2] if len(parts) >= 2 and self.task_id else None
 
 
+@quickly_made
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Event:
     """One log event as fetched. Raw: never leaves `parsers`, never stored."""
@@ -229,6 +232,7 @@ class Mark:
     exit_code: int | None = None
 
 
+@quickly_made
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Match:
     """A rule's hit on one record, redacted. `category` None: the rule only marks."""
@@ -257,6 +261,7 @@ class Match:
     framework: bool = False  # only repeats the answer: says the layer, is no cause
 
 
+@quickly_made
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Access:
     """One answered (or aborted) request, as an access line tells it."""
@@ -273,6 +278,7 @@ class Access:
     framework: bool = False  # a framework's own answer line, folded into an access line of the same request
 
 
+@quickly_made
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Fact:
     """What one record of one stream contributed: matches, an access line, or an unexplained error. Redacted."""
@@ -289,6 +295,7 @@ class Fact:
     fingerprint: str = ""
 
 
+@quickly_made
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Finding:
     id: str

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
 from parsers.formats import Payload, decode
+from parsers.frozen import quickly_made
 from parsers.model import Event
 
 MAX_EVENTS = 400
@@ -54,6 +55,7 @@ _NODE_HEAD = re.compile(r"^(?:/|file:///|node:|[A-Z]:\\)[^\s:]{1,300}:\d{1,7}$")
 _ERROR_HEAD_EMPTY = re.compile(r"(?:(?:Error|Exception):|external connector error) *$")
 
 
+@quickly_made
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Record:
     """Events that belong together, decoded. `seq` orders records of equal time within their stream."""

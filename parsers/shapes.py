@@ -1,0 +1,223 @@
+"""JSON records that say the same of a request are read once for all of them.
+
+Services print millions of records of a handful of shapes, and what parsers/access.py reads of a record depends on few of its
+values. So records are put into classes: those that have the same keys and agree in the values that are looked at. LOOKED_AT
+names their keys (tests/parsers/test_shapes.py holds access.py to them). Of ids of requests and clients it only matters whether
+they are there; of targets and messages, ids, times and numbers that mean nothing are taken off.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Hashable, Mapping, Sequence
+from functools import lru_cache
+from itertools import count
+from operator import itemgetter
+from typing import Any
+
+import msgspec
+
+from parsers.access import (
+    AGENT_KEYS,
+    CLIENT_KEYS,
+    CONTAINERS,
+    ERROR_SIGNS,
+    LOGGER_KEYS,
+    METHOD_AND_TARGET,
+    METHOD_KEYS,
+    PATH_KEYS,
+    REQUEST_ID_KEYS,
+    STATUS_KEYS,
+    TARGET_HOLDERS,
+    is_health_agent,
+)
+from parsers.formats import LEVEL_KEYS, MESSAGE_KEYS, WRAPPER_KEYS, strip_controls
+from parsers.layouts import MAYBE
+
+MAX_DEPTH = 6
+MAX_SHAPES = 4_096
+MAX_CHARS = 2_000  # of a target or message: longer ones are classes of their own
+_NOTHING = ("", "-")
+
+
+def _segments(*lists: Sequence[str]) -> frozenset[str]:
+    """Every key of some paths, whole and in parts: a key may itself hold dots."""
+    paths = [path for some in lists for path in some]
+    return frozenset((*paths, *(part for path in paths for part in path.split("."))))
+
+
+_TARGETS = _segments(PATH_KEYS)
+_TEXTS = frozenset((*MESSAGE_KEYS, *TARGET_HOLDERS))
+_AGENTS = frozenset(
+    ("userAgent", "user_agent", "user-agent", "User-Agent", "ua", "useragent", "http.useragent", "request_User-Agent", "agent")
+)
+_IDS_AND_CLIENTS = frozenset(path for path in (*REQUEST_ID_KEYS, *CLIENT_KEYS)) | {
+    "id",
+    "remoteAddress",
+    "remoteIp",
+    "client_ip",
+    "remote_ip",
+}
+LOOKED_AT = (
+    _segments(STATUS_KEYS, METHOD_KEYS, PATH_KEYS, REQUEST_ID_KEYS, CLIENT_KEYS, AGENT_KEYS, LEVEL_KEYS)
+    | frozenset((*MESSAGE_KEYS, *CONTAINERS, *ERROR_SIGNS, *TARGET_HOLDERS, *LOGGER_KEYS, *WRAPPER_KEYS, "event", "code", "res", "span"))
+)  # fmt: skip
+"""Keys whose values may matter to the reading of a request. Of all others it may matter whether they are there."""
+_TRUTHS = frozenset(ERROR_SIGNS) - {"code"}
+
+
+class Odd(Exception):  # noqa: N818  not an error: such a record is read by itself
+    """A record that has to be looked at by itself: a wrapper, a logger inside a logger."""
+
+
+Values = tuple[Any, ...]
+Part = Callable[[Values], Hashable]
+
+
+class Shapes:
+    """The shapes that were seen: of each, how the class of such a record is made of its values."""
+
+    def __init__(self) -> None:
+        self._known: list[dict[tuple[tuple[str, ...], tuple[type, ...]], Part]] = [{} for _ in range(MAX_DEPTH + 1)]  # by depth
+        self._numbers = count()
+
+    def class_of(self, record: Mapping[str, Any]) -> Hashable:
+        """What a reading of the request in `record` depends on. Raises Odd when the record has to be read by itself."""
+        return self._class(record, 0)
+
+    def _class(self, record: Mapping[str, Any], depth: int) -> Hashable:
+        values = tuple(record.values())
+        shape = (tuple(record), tuple(map(type, values)))
+        known = self._known[depth]
+        part = known.get(shape)
+        if part is None:
+            if len(known) >= MAX_SHAPES:
+                known.clear()
+            part = known[shape] = self._part(*shape, depth)
+        return part(values)
+
+    def _part(self, names: tuple[str, ...], types: tuple[type, ...], depth: int) -> Part:
+        """Of records with these keys and types: their values -> their class. The shape itself is a part of it."""
+        exact: list[int] = []
+        others: list[tuple[Callable[[Any], Hashable], int]] = []
+        for at, (name, kind) in enumerate(zip(names, types, strict=True)):
+            if name in WRAPPER_KEYS and kind is str and depth == 0:
+                return _odd
+            reading = self._reading(name, kind, depth)
+            if reading is _exactly:
+                exact.append(at)
+            elif reading is not None:
+                others.append((reading, at))
+        shape = next(self._numbers)
+        picked: Callable[[Values], Hashable] = itemgetter(*exact) if exact else _nothing
+
+        def part(values: Values) -> Hashable:
+            return (shape, picked(values), *[reading(values[at]) for reading, at in others])
+
+        return part
+
+    def _reading(self, name: str, kind: type, depth: int) -> Callable[[Any], Hashable] | None:
+        """What of a value matters, None when nothing does: its presence and type are known by the shape."""
+        if name == "headers":
+            return _agent_in if kind is dict else None
+        if name not in LOOKED_AT:
+            return None
+        if name in _TRUTHS and name not in CONTAINERS:
+            return bool
+        if kind is dict:
+            return (lambda inner: self._class(inner, depth + 1)) if depth < MAX_DEPTH else _written
+        if kind is list:
+            return _written
+        if kind is not str:
+            return None if name in _IDS_AND_CLIENTS else _exactly
+        return _reading_of_text(name)
+
+
+def _reading_of_text(name: str) -> Callable[[str], Hashable]:
+    if name in _TEXTS:
+        return _message_class
+    if name in _TARGETS and name not in LOGGER_KEYS:
+        return _target_class
+    if name in _AGENTS:
+        return _agent_class
+    return _says_something if name in _IDS_AND_CLIENTS else _exactly
+
+
+def _odd(_values: Values) -> Hashable:
+    raise Odd
+
+
+def _nothing(_values: Values) -> Hashable:
+    return None
+
+
+def _exactly(value: Hashable) -> Hashable:
+    return value
+
+
+def _written(value: Any) -> Hashable:
+    return msgspec.json.encode(value)
+
+
+def _says_something(value: str) -> bool:
+    return value not in _NOTHING
+
+
+def _agent_in(headers: Mapping[str, Any]) -> Hashable:
+    return tuple(
+        [_agent_class(agent) if isinstance(agent, str) else _written(agent) for name, agent in headers.items() if name in _AGENTS]
+    )
+
+
+@lru_cache(maxsize=4_096)
+def _agent_class(agent: str) -> Hashable:
+    return bool(agent), is_health_agent(agent)
+
+
+_UUID = "[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"
+_PATH_IDS = re.compile(rf"/(?:[0-9]{{1,18}}|{_UUID})(?=/|\Z)")
+
+
+def _target_class(target: str) -> Hashable:
+    """A path without its query, each id in it 0. What is no target matters to nothing."""
+    if not target.startswith(("/", "http://", "https://")):
+        return None
+    if len(target) > MAX_CHARS or ";" in target or "#" in target:
+        return target
+    return _PATH_IDS.sub("/0", target.partition("?")[0])
+
+
+_MESSAGE_IDS = re.compile(
+    rf'/(?:[0-9]{{1,18}}|{_UUID})(?=[/"? ]|\Z)|(?<= )[0-9]{{1,12}}(?:\.[0-9]{{1,12}})?(?= ?ms\b)|(?<=ms - )[0-9]{{1,12}}\Z'
+)
+_COMBINED = re.compile(
+    r"[0-9A-Fa-f.:]{2,45} - - \[\d\d/[A-Z][a-z]{2}/\d{4}:\d\d:\d\d:\d\d [+-]\d{4}\] "
+    r'"([A-Z]{3,7}) (/[^\s"#,;{]*) HTTP/\d(?:\.\d)?" ([1-5]\d\d) (?:\d{1,12}|-) "[^"\\\n]*" "([^"\\\n]*)"\Z'
+)
+_ZEROS = str.maketrans("123456789", "000000000")
+
+
+def _message_class(message: str) -> Hashable:
+    """A message without what does not matter in it: numbers, and in the line of a request ids, times and sizes."""
+    if message[:1] == "{":
+        raise Odd  # a logger inside of a logger
+    return _remembered_message(message) if len(message) < MAX_CHARS else message
+
+
+@lru_cache(maxsize=8_192)
+def _remembered_message(message: str) -> Hashable:
+    if not any(char.isdigit() for char in message):
+        return message
+    said = strip_controls(message).strip()
+    if "=" in said and "status=" in said:
+        return message
+    hit = _COMBINED.match(message)
+    if hit is not None:
+        return hit[1], _target_class(hit[2]), hit[3], _agent_class(hit[4])
+    if MAYBE.search(said) is not None or METHOD_AND_TARGET.match(message) is not None:
+        return _MESSAGE_IDS.sub(_zero, message)
+    return message.translate(_ZEROS)  # as long as it was, and words stay words
+
+
+def _zero(hit: re.Match[str]) -> str:
+    return "/0" if hit[0][0] == "/" else "0"
