@@ -25,8 +25,9 @@ run: $(READY)  ## the dashboard on the sample logs, http://127.0.0.1:8501
 test: $(READY)  ## every test
 	$(BIN)/python -m pytest
 
-check: $(READY)  ## types and lint
+check: $(READY)  ## types, lint and format
 	$(BIN)/python -m ruff check .
+	$(BIN)/python -m ruff format --check .
 	$(BIN)/python -m mypy
 
 lab: $(READY)  ## run the real migration tools against PostgreSQL and record what they print into tests/lab/

@@ -330,7 +330,9 @@ def _add_verify(commands: Commands) -> None:
     parser.add_argument(
         "--baseline", default="last-healthy", metavar="last-healthy|FAMILY:REV|ARN", help='what "worse" is measured against'
     )
-    parser.add_argument("--min-requests", type=_at_least_one, metavar="N", help="answered requests that a PASS needs (default 20)")
+    parser.add_argument(
+        "--min-requests", type=_at_least_one, metavar="N", help="answered requests that a PASS needs (default 20)"
+    )
     parser.add_argument("--dry-run", action="store_true", help="report, and exit 0 whatever the verdict")
     parser.add_argument("--inconclusive", choices=("fail", "pass"), help="exit as if INCONCLUSIVE were this")
     parser.add_argument("--wait", metavar="10m", help="fetch and look again, at most so long; a certain FAIL ends it at once")
@@ -338,7 +340,9 @@ def _add_verify(commands: Commands) -> None:
         "--since", metavar="24h", help="with --wait: fetch from so long ago, to have a deployment to compare with (default 2h)"
     )
     parser.add_argument("--junit", metavar="FILE", help="also write the checks to this file as JUnit XML, whatever happens")
-    parser.add_argument("--probe-db", metavar="VARIABLE", help="ask the database too, read-only; names the variable that holds its URL")
+    parser.add_argument(
+        "--probe-db", metavar="VARIABLE", help="ask the database too, read-only; names the variable that holds its URL"
+    )
     _add_aws(parser)
     _add_format(parser, "junit", "github")
 
@@ -504,7 +508,10 @@ def chosen_deployment(
     fitting = [one for one in deployments if fits(one)]
     if fitting:
         return fitting[-1]
-    known = ", ".join(one.task_definition for one in deployments[-8:]) or "none: there is no ecs.json, and nothing was fetched with --cluster"
+    known = (
+        ", ".join(one.task_definition for one in deployments[-8:])
+        or "none: there is no ecs.json, and nothing was fetched with --cluster"
+    )
     raise _usage("no such deployment", hint=f"deployments seen: {known}")
 
 
@@ -620,7 +627,10 @@ def _elsewhere(finding: Finding, judgement: Judgement, profile: str | None) -> l
     return [
         ("the stream at that minute, in the console:", link),
         ("the same lines:", command),
-        (f"every line with {finding.code}, in Logs Insights (opening it runs nothing, running it costs by bytes scanned):", insights),
+        (
+            f"every line with {finding.code}, in Logs Insights (opening it runs nothing, running it costs by bytes scanned):",
+            insights,
+        ),
         ("the same search:", search),
     ]
 
@@ -743,7 +753,9 @@ def _add_fetch(commands: Commands) -> None:
         "--follow", action="store_true", help="go on until Ctrl-C, reading the newest stretch again for late lines"
     )
     parser.add_argument("--task-definition", metavar="FAMILY:REV", help="only this revision's places")
-    parser.add_argument("--quota-share", type=_percent, default=50, metavar="PERCENT", help="of the account's API quota (default 50)")
+    parser.add_argument(
+        "--quota-share", type=_percent, default=50, metavar="PERCENT", help="of the account's API quota (default 50)"
+    )
     parser.add_argument("--again", action="store_true", help="read settled stretches anew")
     parser.add_argument("--store", metavar="FILE")
     parser.add_argument("--packs", metavar="PATH", action="append", default=[])
@@ -861,15 +873,22 @@ def _config(options: argparse.Namespace) -> int:
 
 def _add_export(commands: Commands) -> None:
     parser = _command(
-        commands, "export", _export, "what the store holds as Parquet or JSON lines by day, for DuckDB, Athena, Spark, Trino, pyarrow"
+        commands,
+        "export",
+        _export,
+        "what the store holds as Parquet or JSON lines by day, for DuckDB, Athena, Spark, Trino, pyarrow",
     )
     parser.add_argument("folder", metavar="FOLDER", help="where the tables go; a repeated export replaces its own files")
     parser.add_argument(
         "--from", dest="sources", metavar="PATH", action="append", help="a scene or log files in place of the store (repeatable)"
     )
     parser.add_argument("--store", metavar="FILE", help="the store to export; with --from it is filled first")
-    parser.add_argument("--packs", metavar="PATH", action="append", default=[], help="your own rule packs beside the shipped ones")
-    parser.add_argument("--format", choices=("parquet", "json"), default="parquet", help="parquet (default), json: one object a line")
+    parser.add_argument(
+        "--packs", metavar="PATH", action="append", default=[], help="your own rule packs beside the shipped ones"
+    )
+    parser.add_argument(
+        "--format", choices=("parquet", "json"), default="parquet", help="parquet (default), json: one object a line"
+    )
 
 
 def _export(options: argparse.Namespace) -> int:

@@ -141,7 +141,9 @@ class Doctor:
             if not error.denied:
                 raise
             self._unseen.append((region, name))
-            return CheckUp(name="log group", sign=Sign.NOTE, text=f"{name} in {region}: its class is not known. {error}", mend=error.hint)
+            return CheckUp(
+                name="log group", sign=Sign.NOTE, text=f"{name} in {region}: its class is not known. {error}", mend=error.hint
+            )
         if group is None:
             mend = f"aws logs describe-log-groups --region {region} --query 'logGroups[].logGroupName'"
             return CheckUp(name="log group", sign=Sign.FAILED, text=f"{name} does not exist in {region}", mend=mend)
@@ -194,7 +196,9 @@ class Doctor:
             try:
                 mode = self._default_mode()
             except AwsError as error:
-                yield CheckUp(name="log driver", sign=Sign.NOTE, text=f"{error}: the mode counts as non-blocking", mend=error.hint)
+                yield CheckUp(
+                    name="log driver", sign=Sign.NOTE, text=f"{error}: the mode counts as non-blocking", mend=error.hint
+                )
                 mode = ""
         if mode != "blocking":
             text = "containers log non-blocking (the default since 2025-06-25): lines are dropped when the buffer is full, and verdicts say so"

@@ -145,7 +145,19 @@ def _requests(row: exports.RequestMinute) -> Row:
 
 
 def _failures(row: exports.FailureMinute) -> Row:
-    names = ("minute", "fingerprint", "category", "layer", "severity", "method", "route", "status", "count", "first_at", "last_at")
+    names = (
+        "minute",
+        "fingerprint",
+        "category",
+        "layer",
+        "severity",
+        "method",
+        "route",
+        "status",
+        "count",
+        "first_at",
+        "last_at",
+    )
     return dict(zip(names, row, strict=True))
 
 
@@ -244,4 +256,7 @@ def _write_json(path: Path, columns: Mapping[str, str], rows: Sequence[Row]) -> 
             file.write(json.dumps(values, ensure_ascii=False, separators=(",", ":")) + "\n")
 
 
-_WRITERS: Mapping[str, Callable[[Path, Mapping[str, str], Sequence[Row]], None]] = {"parquet": _write_parquet, "json": _write_json}
+_WRITERS: Mapping[str, Callable[[Path, Mapping[str, str], Sequence[Row]], None]] = {
+    "parquet": _write_parquet,
+    "json": _write_json,
+}

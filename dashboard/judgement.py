@@ -184,7 +184,9 @@ def lines_around(paths: Sequence[str], one: Finding, redactor: Redactor, lines: 
     if not marked:
         return []
     first = max(0, marked[0] - lines)
-    texts = redactor.text("\n".join(event.text.replace("\n", " ") for event in events[first : marked[-1] + lines + 1])).split("\n")
+    texts = redactor.text("\n".join(event.text.replace("\n", " ") for event in events[first : marked[-1] + lines + 1])).split(
+        "\n"
+    )
     return [
         ContextLine(timestamp_ms=event.timestamp_ms, text=text, event_id=event.event_id, is_evidence=number in marked)
         for (number, event), text in zip(enumerate(events[first:], first), texts, strict=False)

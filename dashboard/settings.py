@@ -38,7 +38,7 @@ def default_store() -> Path:
 class Settings:
     """Everything that may be set. `origins`: where each value came from, by key."""
 
-    sources: tuple[str, ...] = ()             # `from` in files and on the command line
+    sources: tuple[str, ...] = ()  # `from` in files and on the command line
     cluster: str | None = None
     service: str | None = None
     region: str | None = None
@@ -48,11 +48,11 @@ class Settings:
     store: Path = field(default_factory=default_store)
     retention_days: int = 90
     migrations: str = "auto"
-    min_requests: int = 20                    # answered requests that a PASS needs
+    min_requests: int = 20  # answered requests that a PASS needs
     packs: tuple[str, ...] = ()
     evidence: str = "normal"
     health_paths: tuple[str, ...] = ()
-    redaction_key: Path | None = None         # None: beside the store
+    redaction_key: Path | None = None  # None: beside the store
     time_zone: str = "UTC"
     origins: Mapping[str, str] = field(default_factory=dict, compare=False)
 
@@ -61,7 +61,7 @@ class Settings:
         return self.redaction_key or self.store.with_suffix(".key")
 
 
-_NAMES = {"sources": "from"}                  # field -> key, where they differ
+_NAMES = {"sources": "from"}  # field -> key, where they differ
 KEYS = {_NAMES.get(one.name, one.name): one.name for one in fields(Settings) if one.name != "origins"}
 _VARIABLES: dict[str, tuple[str, ...]] = {
     "region": ("TRIAGE_REGION", "AWS_REGION", "AWS_DEFAULT_REGION"),

@@ -103,9 +103,7 @@ def match_text(
     return tuple(_enriched(matches))
 
 
-def _match(
-    rule: Rule, hit: re.Match[str], extracted: Extracted, keys: RequestKeys, redactor: Redactor
-) -> Match:
+def _match(rule: Rule, hit: re.Match[str], extracted: Extracted, keys: RequestKeys, redactor: Redactor) -> Match:
     named = _named(hit)
     code = named.get("code") or rule.code or extracted.code
     path = named.get("path") or keys.path

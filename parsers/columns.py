@@ -177,7 +177,9 @@ def _route(method: str, path: str, health_paths: tuple[str, ...]) -> tuple[str, 
 Answer = tuple[str, str, int, bool] | bool  # method, route, status, health check; False: no request; True: to be looked at
 
 
-def count_records(batch: Batch, wanted: Flags, numbers: Sequence[int], classes: Sequence[int], answers: Sequence[Answer]) -> Counted:
+def count_records(
+    batch: Batch, wanted: Flags, numbers: Sequence[int], classes: Sequence[int], answers: Sequence[Answer]
+) -> Counted:
     """Counts the sure access lines among JSON records. `classes`: of each of `numbers` the number of its class in `answers`.
 
     `maybe`: the wanted events to be looked at one by one: those of no class, too.

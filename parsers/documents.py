@@ -21,7 +21,8 @@ _CARD = late(r"(?P<key>(?:^|(?<=\\n)|(?<=\n)|(?<=\s))(?:FN|ADR|BDAY|NICKNAME)(?:
 _COMMON_NAME = late(r"(?P<key>;CN=)(?P<value>[^:;\n\"]{1,200})(?=[:;])")
 _SUBJECT = late(r"(?P<key>> {0,2}Subject: )(?P<value>[^\n]+)")
 _PRINT_R = late(
-    r"\[(?P<key>[A-Za-z][\w-]{0,60})\] => (?P<value>[^\s\[\]()\n][^\[\]()\n]{0,400}?)(?=\s{1,8}\[[A-Za-z]|\s{0,8}\)|\s*$)", re.MULTILINE
+    r"\[(?P<key>[A-Za-z][\w-]{0,60})\] => (?P<value>[^\s\[\]()\n][^\[\]()\n]{0,400}?)(?=\s{1,8}\[[A-Za-z]|\s{0,8}\)|\s*$)",
+    re.MULTILINE,
 )
 _LIKE = late(r"(?P<key>\b(?i:r?i?like) [\"'])(?P<value>%[^\"'\n]{1,200}|[^\"'\n%]{1,200}%)(?=[\"'])")
 _PERSONAL = late(r"<(?:email|ssn|phone|name|mrn|card|iban):[0-9a-f]{8}>|<birth_date>")

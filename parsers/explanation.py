@@ -79,7 +79,9 @@ def _set_aside(rule: Rule, quoted: str) -> str:
     """Why a rule whose pattern matches decides nothing here."""
     if rule.dependency:
         return "matches, as a hint: another server's answer, never a finding of ours"
-    return f"matches, but the record quotes another server's answer ({quoted})" if quoted else "matches, but the access line decides"
+    return (
+        f"matches, but the record quotes another server's answer ({quoted})" if quoted else "matches, but the access line decides"
+    )
 
 
 def _why_not(rule: Rule, text: str) -> str:

@@ -154,7 +154,9 @@ MASKS: tuple[Mask, ...] = (
     Mask(
         kind="secret",
         needles=("hooks.slack.com/", "/api/webhooks/", "webhookb2/", "telegram.org/bot"),
-        pattern=late(r"(?:hooks\.slack\.com/(?:services|workflows)/|/api/webhooks/|webhookb2/|telegram\.org/bot)(?P<value>[\w@:-]{5,80}(?:/[\w@-]{8,80}){0,3})"),
+        pattern=late(
+            r"(?:hooks\.slack\.com/(?:services|workflows)/|/api/webhooks/|webhookb2/|telegram\.org/bot)(?P<value>[\w@:-]{5,80}(?:/[\w@-]{8,80}){0,3})"
+        ),
     ),
     Mask(
         kind="api_key",

@@ -21,6 +21,18 @@ class Late:
         if name.startswith("__"):
             raise AttributeError(name)
         compiled = re.compile(self.pattern, self._flags)
-        for one in ("search", "match", "fullmatch", "finditer", "findall", "split", "sub", "subn", "flags", "groups", "groupindex"):
+        for one in (
+            "search",
+            "match",
+            "fullmatch",
+            "finditer",
+            "findall",
+            "split",
+            "sub",
+            "subn",
+            "flags",
+            "groups",
+            "groupindex",
+        ):
             self.__dict__[one] = getattr(compiled, one)
         return getattr(compiled, name)

@@ -98,16 +98,16 @@ _PERSON = late(
 _LEAF = late(
     r"(?m)^(?P<lead>(?:[^\n\"']{0,200} )?(?P<key>[\w.$@-]{1,120})(?:: (?=')|=(?=\"[^\n]*\"\"$)))(?P<quote>[\"'])(?P<content>[^\n]*)(?P=quote)$"
 )
-_NAMED = late(r"[A-Z][^\W\d_]{1,40}(?: [A-Z][^\W\d_]{1,40}){1,3}(?=[ \t]*(?:\n|\Z|[,;)}])|  )")  # `name: Jane Doe`, two words no program uses
+_NAMED = late(
+    r"[A-Z][^\W\d_]{1,40}(?: [A-Z][^\W\d_]{1,40}){1,3}(?=[ \t]*(?:\n|\Z|[,;)}])|  )"
+)  # `name: Jane Doe`, two words no program uses
 _NAMED_FILE = late(
     r"(?<=[/\\])(?P<name>[A-Z][^\W\d_]{1,40}(?:[-_ ][A-Z][^\W\d_]{1,40}){0,3})[-_ ](?:\d{4}-\d\d-\d\d|\d{8})(?=\.[a-z]{2,4}\b)"
 )
 _ROLES = frozenset(
     ("postgres", "root", "admin", "rdsadmin", "sa", "mysql", "public", "anonymous", "nobody", "app", "www-data", "node")
 )
-_ELEMENT = late(
-    r"(?P<open><(?:[\w-]{1,40}:)?(?P<name>[A-Za-z][\w.-]{0,60})(?: [^<>\n]{0,400})?>)(?P<text>[^<>\n]{1,4000})</"
-)
+_ELEMENT = late(r"(?P<open><(?:[\w-]{1,40}:)?(?P<name>[A-Za-z][\w.-]{0,60})(?: [^<>\n]{0,400})?>)(?P<text>[^<>\n]{1,4000})</")
 _UUID = late(r"[0-9A-Fa-f]{8}-[0-9A-Fa-f]{4}-[0-9A-Fa-f]{4}-[0-9A-Fa-f]{4}-[0-9A-Fa-f]{12}\Z")
 _HTTP_LINE = late(r"\A(?:GET|POST|PUT|PATCH|DELETE|HEAD|OPTIONS|CONNECT|TRACE) \S+(?: HTTP/[\d.]+)?\Z")
 _SQL_LINE = late(

@@ -219,7 +219,9 @@ class RuleSet:
     def words(self) -> frozenset[str]:
         """The words that the rules look for and speak of: what `evidence = "strict"` may show beside the general vocabulary."""
         told = (pattern for rule in self.rules for pattern in (*rule.pattern_texts, rule.title, rule.system or ""))
-        return frozenset(word.lower() for text in told for word in _RULE_WORD.findall(_PATTERN_SIGNS.sub(" ", _EITHER_CASE.sub(r"\1", text))))
+        return frozenset(
+            word.lower() for text in told for word in _RULE_WORD.findall(_PATTERN_SIGNS.sub(" ", _EITHER_CASE.sub(r"\1", text)))
+        )
 
     @cached_property
     def by_id(self) -> Mapping[str, Rule]:

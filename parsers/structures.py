@@ -47,9 +47,7 @@ _DB_CREDENTIALS = late(
 )
 _QUOTED_QUERY = late(r"(\"(?:[A-Z]{3,7} )?[^\"\s?]{0,2000})\?[^\"\n=]{0,200}=[^\"\n]*?(?=\s+HTTP/\d|\s+\d{3}\b|\\?\")")
 _QUERY = late(r"(?<=[\w/\]}>%.~-])\?[^\s\"'`<>=\\]*=[^\s\"'`\\]*")
-_PLACEHOLDERS_ONLY = late(
-    r"\((?:[\s,]|\$\d+|\?|%\(\w+\)s|%s|:\w+|@\w+|NULL|DEFAULT|null|default|<values>|now\(\)|::\w+)*\)\Z"
-)
+_PLACEHOLDERS_ONLY = late(r"\((?:[\s,]|\$\d+|\?|%\(\w+\)s|%s|:\w+|@\w+|NULL|DEFAULT|null|default|<values>|now\(\)|::\w+)*\)\Z")
 _SQL_WORD = late(r"\b(?:INSERT INTO|UPDATE|DELETE FROM|SELECT|RETURNING)\b")
 _BOUND_VALUES = late(r"(?<=[\s)])\[(?=[\"'\d\[]|nil\b)")
 _INVOCATION = late(r"Invalid `[^`\n]{1,120}` invocation[^\n]*\n")
@@ -155,9 +153,7 @@ def _value(text: str, start: int, line_end: int) -> int:
 
 _CUTS: tuple[_Cut, ...] = (
     _Cut(needle="Failing row contains (", head=late(r"Failing row contains \("), end=_row),
-    _Cut(
-        needle=")=(", head=late(r"\b[Kk]ey \([^()\n]{0,200}(?:\([^()\n]{0,100}\)[^()\n]{0,100}){0,4}\)=\("), end=_key_values
-    ),
+    _Cut(needle=")=(", head=late(r"\b[Kk]ey \([^()\n]{0,200}(?:\([^()\n]{0,100}\)[^()\n]{0,100}){0,4}\)=\("), end=_key_values),
     _Cut(needle="Duplicate entry '", head=late(r"Duplicate entry '"), end=_until(r"' for key")),
     _Cut(
         needle="duplicate key value is (",

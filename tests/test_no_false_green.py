@@ -362,7 +362,9 @@ def _folded(shapes: list[str]) -> tuple[str, ...]:
 # Lines that some clean starts of a tool have and others have not.
 SOMETIMES: dict[str, Callable[[str], bool]] = {
     "dbmate": lambda line: line.startswith("Applied: "),  # not up to 2.10 (looked for in the released programs 2.4.0 and 2.10.0)
-    "sequelize": lambda line: line.startswith("Using environment "),  # not where the settings have no environments (its config-helper)
+    "sequelize": lambda line: line.startswith(
+        "Using environment "
+    ),  # not where the settings have no environments (its config-helper)
     "umzug": lambda line: "event: 'up'" in line,  # printed by its command only, not by `umzug.up()` in a program (its src/cli.ts)
 }
 

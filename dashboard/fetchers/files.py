@@ -30,10 +30,10 @@ import msgspec
 from parsers import Event, InputError, StreamKey
 
 CHUNK_BYTES = 1 << 20
-LATEST_MS = 10**15               # a time after the year 33,000 is none
+LATEST_MS = 10**15  # a time after the year 33,000 is none
 SNIFF_BYTES = 1 << 16
-MAX_LINE_BYTES = 16 << 20        # an event has at most 1 MB; more than this without a line end is cut and counted
-MAX_JOINED_CHARS = 1 << 20       # CloudWatch's own limit for one event: more lines than that are no continuation
+MAX_LINE_BYTES = 16 << 20  # an event has at most 1 MB; more than this without a line end is cut and counted
+MAX_JOINED_CHARS = 1 << 20  # CloudWatch's own limit for one event: more lines than that are no continuation
 NO_LOGS = frozenset({".md", ".toml", ".yaml", ".yml", ".ini", ".cfg", ".py", ".html", ".png", ".svg", ".db", ".parquet", ".lock"})
 # PNG, ZIP, ELF, SQLite, PDF, zstd, bzip2, xz, Parquet
 NOT_TEXT = (b"\x89PNG", b"PK\3\4", b"\x7fELF", b"SQLite format 3\0", b"%PDF-", b"\x28\xb5\x2f\xfd", b"BZh", b"\xfd7zXZ", b"PAR1")
@@ -41,7 +41,7 @@ NOT_TEXT = (b"\x89PNG", b"PK\3\4", b"\x7fELF", b"SQLite format 3\0", b"%PDF-", b
 
 class Format(StrEnum):
     JSON_LINES = "json lines"
-    JSON_STREAM = "json answers"     # whole answers, arrays and Firehose objects
+    JSON_STREAM = "json answers"  # whole answers, arrays and Firehose objects
     TIMESTAMPED = "timestamped text"
     PLAIN = "plain text"
 
@@ -343,7 +343,7 @@ _decode_line = msgspec.json.Decoder(_Line).decode
 @dataclass(slots=True, kw_only=True)
 class _File:
     name: str
-    stream: str                      # used where the content names none
+    stream: str  # used where the content names none
     notices: list[str]
     previous_ms: int = 0
     streams: dict[tuple[str, str, str], StreamKey] = field(default_factory=dict)

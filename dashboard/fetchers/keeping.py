@@ -30,7 +30,9 @@ if TYPE_CHECKING:
 
 WARM_FROM = 1_000  # events of a stream at once: more of them will come
 READ_AFTER = 5_000  # events of a stream and cell that wait before they are read
-WAITING_BYTES = 48_000_000  # of all cells under way: beyond it the fullest cell is read in part, and small parts cost twice as much
+WAITING_BYTES = (
+    48_000_000  # of all cells under way: beyond it the fullest cell is read in part, and small parts cost twice as much
+)
 EVENT_BYTES = 250  # what an event takes beside its text
 BULK_FROM = 3_000  # as many are read by the fast path, whose start costs a quarter of a second
 FLUSH_EVERY_S = 2.0

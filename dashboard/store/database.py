@@ -20,7 +20,7 @@ from parsers import StoreError
 BUSY_MS = 15_000
 _PAGES_KIB = 64_000  # page cache of one connection
 
-Sql = sqlite3.Connection             # an open transaction, for those who fill it and speak no SQL themselves
+Sql = sqlite3.Connection  # an open transaction, for those who fill it and speak no SQL themselves
 
 
 def open_database(path: Path, *, steps: Sequence[str] = STEPS) -> Database:

@@ -121,9 +121,7 @@ def spring_fields(text: str) -> Extracted:
     return Extracted(fields=distinct(dotted(hit[1]) for hit in hits), code=next((hit[2] for hit in hits if hit[2]), None))
 
 
-_VIOLATION_TEXT = late(
-    r"ConstraintViolationException: ((?:[\w.\[\]<> ]{1,120}: [^,\n]{1,200}(?:, |$)){1,50})", re.MULTILINE
-)
+_VIOLATION_TEXT = late(r"ConstraintViolationException: ((?:[\w.\[\]<> ]{1,120}: [^,\n]{1,200}(?:, |$)){1,50})", re.MULTILINE)
 _VIOLATION_PATH = late(r"(?:^|, )([\w.\[\]]{1,120}): ")
 _VIOLATION = late(r"propertyPath=([\w.\[\]]{1,120})(?:[^\n]{0,300}?constraints\.(\w{1,60})\.message)?")
 
@@ -320,12 +318,16 @@ def ozzo_fields(text: str) -> Extracted:
     return Extracted(fields=distinct(hit[1] for hit in every(_OZZO, text) if hit[1] not in ("error", "err", "msg", "message")))
 
 
-_LARAVEL_FIELD = late(r"\bThe ([a-z][\w.]{0,60}(?: [a-z][\w.]{0,30}){0,4}?) field (?:is|must|has|format|confirmation|may|does|cannot)\b")
+_LARAVEL_FIELD = late(
+    r"\bThe ([a-z][\w.]{0,60}(?: [a-z][\w.]{0,30}){0,4}?) field (?:is|must|has|format|confirmation|may|does|cannot)\b"
+)
 _SYMFONY_FIELD = late(r"\bObject\([\w\\]{1,160}\)\.([\w.\[\]]{1,120}):\s")
 
 
 @text_extractor
 def php_fields(text: str) -> Extracted:
     """Laravel's `The email field is required.`, Symfony's `Object(App\\Dto\\User).email:`; Laravel prints `_` as a blank."""
-    found = [hit[1].replace(" ", "_") for hit in every(_LARAVEL_FIELD, text)] + [dotted(hit[1]) for hit in every(_SYMFONY_FIELD, text)]
+    found = [hit[1].replace(" ", "_") for hit in every(_LARAVEL_FIELD, text)] + [
+        dotted(hit[1]) for hit in every(_SYMFONY_FIELD, text)
+    ]
     return Extracted(fields=distinct(found))

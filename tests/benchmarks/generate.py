@@ -210,23 +210,51 @@ class _Writer:
         )
 
     def json_info(self, now: int) -> str:
-        return self._winston(now, "info", "Clinical note saved", noteId=self.uuid(), noteType="Intake Assessment", status="PENDING_COSIGN")
+        return self._winston(
+            now, "info", "Clinical note saved", noteId=self.uuid(), noteType="Intake Assessment", status="PENDING_COSIGN"
+        )
 
     def json_stack(self, now: int) -> list[str]:
         stack = "\n".join(self.rng.choice((PRISMA_BLOCK, PYTHON_BLOCK)))
         err = {"type": "DatabaseError", "message": stack.split("\n")[2].strip(), "stack": stack}
-        return [json.dumps({"level": 50, "time": now, "pid": 13295, "reqId": self.uuid(), "err": err, "msg": "request failed"}, separators=(",", ":"))]
+        return [
+            json.dumps(
+                {"level": 50, "time": now, "pid": 13295, "reqId": self.uuid(), "err": err, "msg": "request failed"},
+                separators=(",", ":"),
+            )
+        ]
 
     def json_failure(self, now: int) -> str:
         if self.rng.random() < 0.5:
             issues = [{"code": "invalid_type", "message": "Required", "path": "sessionDate"}]
-            return self._winston(now, "warn", "Zod validation error", errors=issues, method="POST", path="/api/v1/clinical-notes", requestId=self.uuid())
+            return self._winston(
+                now,
+                "warn",
+                "Zod validation error",
+                errors=issues,
+                method="POST",
+                path="/api/v1/clinical-notes",
+                requestId=self.uuid(),
+            )
         errors = [{"loc": "body.customer_id", "msg": "Field required", "type": "missing"}]
-        record = {"path": "/v1/orders", "method": "POST", "errors": errors, "event": "request_validation_failed", "request_id": self.uuid()}
+        record = {
+            "path": "/v1/orders",
+            "method": "POST",
+            "errors": errors,
+            "event": "request_validation_failed",
+            "request_id": self.uuid(),
+        }
         return json.dumps({**record, "level": "warning", "timestamp": _iso(now)})
 
     def _winston(self, now: int, level: str, message: str, **more: object) -> str:
-        record = {"environment": "production", "gitSha": "c3a7950", "level": level, "message": message, "service": "backend", "timestamp": _iso(now)}
+        record = {
+            "environment": "production",
+            "gitSha": "c3a7950",
+            "level": level,
+            "message": message,
+            "service": "backend",
+            "timestamp": _iso(now),
+        }
         return json.dumps({**record, **more}, separators=(",", ":"))
 
 
@@ -234,4 +262,12 @@ def _iso(now: int) -> str:
     return f"{datetime.fromtimestamp(now / 1000, UTC):%Y-%m-%dT%H:%M:%S}.{now % 1000:03d}Z"
 
 
-_REASON = {200: "OK", 201: "Created", 400: "Bad Request", 401: "Unauthorized", 404: "Not Found", 422: "Unprocessable Entity", 500: "Internal Server Error"}
+_REASON = {
+    200: "OK",
+    201: "Created",
+    400: "Bad Request",
+    401: "Unauthorized",
+    404: "Not Found",
+    422: "Unprocessable Entity",
+    500: "Internal Server Error",
+}

@@ -19,7 +19,10 @@ class FullWorkspace(FakeWorkspace):
 
     def failures(self, filters):
         kinds = super().failures(filters)
-        return [replace(kinds[n % len(kinds)], fingerprint=f"v1:{n:012x}", title=f"{kinds[n % len(kinds)].title} #{n}") for n in range(200)]
+        return [
+            replace(kinds[n % len(kinds)], fingerprint=f"v1:{n:012x}", title=f"{kinds[n % len(kinds)].title} #{n}")
+            for n in range(200)
+        ]
 
     def failures_over_time(self, filters, buckets=60):
         return [
@@ -40,7 +43,9 @@ def _small(chart: bool) -> None:
     st.text(f"Logs complete to {moment(COMPLETE_TO, zone)}")
     if chart:
         cells = _workspace().failures_over_time(None)
-        blocks.chart(charts.failures_over_time(cells, [(COMPLETE_TO - 600_000, "50")], zone, dark=False), key="chart", alt="chart")
+        blocks.chart(
+            charts.failures_over_time(cells, [(COMPLETE_TO - 600_000, "50")], zone, dark=False), key="chart", alt="chart"
+        )
 
 
 kind = st.session_state.setdefault("bench", st.query_params.get("bench", "empty"))

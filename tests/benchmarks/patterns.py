@@ -127,7 +127,10 @@ def _only_matched(name: str) -> bool:
     """Whether its module only ever asks whether a text begins with it (`match`, `fullmatch`)."""
     module, _, own = name.split("[", maxsplit=1)[0].rpartition(".")
     source = (Path(parsers.__file__).parent / f"{module.replace('.', '/')}.py").read_text("utf-8")
-    return f"{own}.match" in source and re.search(rf"\b{own}\.(?:search|finditer|sub|findall|split)|every\({own}\b|\({own},", source) is None
+    return (
+        f"{own}.match" in source
+        and re.search(rf"\b{own}\.(?:search|finditer|sub|findall|split)|every\({own}\b|\({own},", source) is None
+    )
 
 
 def _begins(pattern: re.Pattern[str], line: str) -> None:

@@ -68,7 +68,9 @@ class Baked(LogsDouble):
         """The next seconds of all streams, or the next minutes of one."""
         body = request.body
         names = body.get("logStreamNames")
-        second, length = (self.of_all, self.page_seconds) if not names else (self.of_one[int(names[0][-2:])], self.page_seconds * STREAMS)
+        second, length = (
+            (self.of_all, self.page_seconds) if not names else (self.of_one[int(names[0][-2:])], self.page_seconds * STREAMS)
+        )
         end = (int(body["endTime"]) + 1) // 1_000
         at = int(body.get("nextToken") or int(body["startTime"]) // 1_000)
         after = min(at + length, end)
@@ -290,7 +292,9 @@ def main() -> int:
     elif options.pull:
         pull_only(options.pull, options.window)
     else:
-        reached = [compare(shape, options.seconds, options.others, pull_alone=options.pull_alone) for shape in options.shape or SHAPES]
+        reached = [
+            compare(shape, options.seconds, options.others, pull_alone=options.pull_alone) for shape in options.shape or SHAPES
+        ]
         return 0 if all(reached) else 1
     return 0
 

@@ -303,7 +303,10 @@ def _ripgrep_patterns(folder: Path) -> tuple[Path, int]:
             plain = re.sub(r"\(\?P<\w+>", "(?:", text)
             for bound, opened in _OPENED:
                 plain = re.sub(bound, opened, plain)
-            taken = "\n" not in plain and subprocess.run(["rg", "-e", plain, os.devnull], check=False, capture_output=True).returncode != 2
+            taken = (
+                "\n" not in plain
+                and subprocess.run(["rg", "-e", plain, os.devnull], check=False, capture_output=True).returncode != 2
+            )
             good, refused = [*good, plain] if taken else good, refused + (not taken)
         wanted.write_text("\n".join((*good, "")), "utf-8")
         known.write_text(str(refused))
@@ -366,7 +369,9 @@ def _table(kind: str, names: list[str], folder: Path, mb: float, rounds: int) ->
         wall = statistics.median(one.read_bytes / one.wall_s / (1 << 20) for one in some)
         start, memory = statistics.median(one.start_s for one in some), statistics.median(one.memory_bytes for one in some)
         ratios = [speeds[name] / speeds[other] if other in speeds else float("nan") for other in ("ripgrep", "rule loop")]
-        print(f"{name:28}{speeds[name]:10.3g}{wall:10.3g}{start:9.2f}{memory / 1e6:10.0f}  {ratios[0]:9.3g}{ratios[1]:9.3g}  {some[-1].said}")
+        print(
+            f"{name:28}{speeds[name]:10.3g}{wall:10.3g}{start:9.2f}{memory / 1e6:10.0f}  {ratios[0]:9.3g}{ratios[1]:9.3g}  {some[-1].said}"
+        )
 
 
 def _speed(figure: Figure) -> float:

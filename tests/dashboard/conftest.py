@@ -114,7 +114,7 @@ def look(contexts):
     def open_page(url: str, **options):
         page = contexts(**options).new_page()
         pages.append(page)
-        page.set_default_timeout(60_000)          # a busy machine is no failure
+        page.set_default_timeout(60_000)  # a busy machine is no failure
         page.goto(url)
         settle(page)
         return page

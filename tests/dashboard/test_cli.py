@@ -260,7 +260,7 @@ def test_numbers_and_times_that_mean_nothing_are_usage_errors(
 def test_the_deciding_line_is_shown_to_its_end() -> None:
     """A refused statement is long, and what was wrong with it stands behind it; a line without blanks is broken, not lost."""
     assert without_middle("create table x - relation exists", 80) == "create table x - relation exists"
-    cut = without_middle("create table " + "column, " * 60 + "- relation \x1b[31m\"orders\" already exists", 160)
+    cut = without_middle("create table " + "column, " * 60 + '- relation \x1b[31m"orders" already exists', 160)
     assert len(cut) <= 160
     assert cut.startswith("create table column,")
     assert cut.endswith('"orders" already exists')
@@ -298,5 +298,10 @@ def test_show_says_where_else_the_lines_are(capsys: pytest.CaptureFixture[str]) 
     main(["show", finding["id"], "--from", story])
     told = capsys.readouterr().out.split("Elsewhere")[1]
 
-    for words in ("#logsV2:log-groups/log-group/$252Fecs", "aws logs get-log-events", "#logsV2:logs-insights", "aws logs filter-log-events"):
+    for words in (
+        "#logsV2:log-groups/log-group/$252Fecs",
+        "aws logs get-log-events",
+        "#logsV2:logs-insights",
+        "aws logs filter-log-events",
+    ):
         assert words in told

@@ -445,7 +445,12 @@ def test_captured_logs_are_read_whole(lab):
 
 def test_half_a_character_in_a_name_stops_no_reading(tmp_path):
     """A log stream, a group or a message with half an emoji is read, and can be written down."""
-    line = {"logGroup": "/ecs/\ud83d", "logStreamName": "ecs/\ud83d/1", "timestamp": 1_763_520_999_926, "message": {"a": "\ude80"}}
+    line = {
+        "logGroup": "/ecs/\ud83d",
+        "logStreamName": "ecs/\ud83d/1",
+        "timestamp": 1_763_520_999_926,
+        "message": {"a": "\ude80"},
+    }
     (tmp_path / "one.jsonl").write_text(json.dumps(line) + "\n")
 
     (event,) = read_paths([str(tmp_path / "one.jsonl")]).events

@@ -61,7 +61,9 @@ def leaked(text: str) -> list[tuple[str, str]]:
     text = text.casefold()
     pieces = [(case.name, piece) for case in CASES for plant in case.planted for piece in plant.pieces]
     found = [(name, piece) for name, piece in pieces if not (len(piece) < 4 and piece.isdigit()) and piece.casefold() in text]
-    return [(name, piece) for name, piece in found if not piece.isdigit() or re.search(rf"(?<![0-9a-f.]){piece}(?![0-9a-f])", text)]
+    return [
+        (name, piece) for name, piece in found if not piece.isdigit() or re.search(rf"(?<![0-9a-f.]){piece}(?![0-9a-f])", text)
+    ]
 
 
 def _cells(workspace: Workspace) -> Iterator[str]:

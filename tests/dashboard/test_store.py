@@ -286,7 +286,9 @@ def test_a_stream_more_costs_the_same_however_many_there_are(workspace):
 
     for number in range(120):
         stream = StreamKey(log_group="/ecs/app", log_stream=f"ecs/app/{number:032x}")
-        refused = event(BASE + number, '203.0.113.9 - - [18/Nov/2025:15:03:05 +0000] "POST /notes HTTP/1.1" 400 54 "-" "curl/8"', stream)
+        refused = event(
+            BASE + number, '203.0.113.9 - - [18/Nov/2025:15:03:05 +0000] "POST /notes HTTP/1.1" 400 54 "-" "curl/8"', stream
+        )
         (one,) = cut(workspace, [refused], [])
         steps.append(0)
         with workspace.database.write() as sql:
@@ -388,7 +390,11 @@ def test_an_older_store_walks_up_step_by_step(tmp_path):
     open_database(path).close()
     with sqlite3.connect(path) as raw:
         raw.execute("INSERT INTO origins (name, read_ms) VALUES ('kept', 1)")
-    steps = (*schema.STEPS, "ALTER TABLE origins ADD COLUMN colour TEXT; UPDATE origins SET colour = 'blue'", "DROP TABLE attributions")
+    steps = (
+        *schema.STEPS,
+        "ALTER TABLE origins ADD COLUMN colour TEXT; UPDATE origins SET colour = 'blue'",
+        "DROP TABLE attributions",
+    )
 
     for _ in range(2):
         db = open_database(path, steps=steps)

@@ -582,7 +582,9 @@ def seen(view, store, query) -> list[str]:
         app.query_params[key] = value
     app.run()
     assert not app.exception, app.exception[0].stack_trace
-    said = [f"{one.type}: {getattr(one, 'value', '')}" for one in app.main if hasattr(one, "value") and one.type != "arrow_data_frame"]
+    said = [
+        f"{one.type}: {getattr(one, 'value', '')}" for one in app.main if hasattr(one, "value") and one.type != "arrow_data_frame"
+    ]
     said += [table.value.to_csv() for table in app.dataframe]
     return said + [chart.proto.spec for chart in app.get("plotly_chart")]
 

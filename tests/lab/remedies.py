@@ -25,11 +25,11 @@ FOLDER = RECORDS / "remedies"
 SHOWN_LINES = 40
 Hook = Callable[[Bench], None]
 
-FAILS = "fails"                  # the command, or the next start, prints the pattern and fails
-LIES = "ledger_lies"             # the next start is content, the ledger complete, the schema not
-LOSES = "loses_data"             # rows or columns that were there are gone
-FORKED = "stays_forked"          # done, and a later ordinary command prints the pattern
-SILENT = "failure_hidden"        # exit code 0, and the schema is not what the files say
+FAILS = "fails"  # the command, or the next start, prints the pattern and fails
+LIES = "ledger_lies"  # the next start is content, the ledger complete, the schema not
+LOSES = "loses_data"  # rows or columns that were there are gone
+FORKED = "stays_forked"  # done, and a later ordinary command prints the pattern
+SILENT = "failure_hidden"  # exit code 0, and the schema is not what the files say
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,8 +38,8 @@ class Bad:
 
     ends: str
     pattern: str = ""
-    then: str = ""                   # the command of the next start, when it is not the tool's own
-    again: str = ""                  # printed by the start after that
+    then: str = ""  # the command of the next start, when it is not the tool's own
+    again: str = ""  # printed by the start after that
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,14 +47,14 @@ class Play:
     card: str
     tool: str
     trouble: Hook
-    prints: str                      # what the failing start prints
+    prints: str  # what the failing start prints
     bad: tuple[Bad, ...]
     values: Mapping[str, str | tuple[str, ...]] = field(default_factory=dict)
-    mends: tuple[Hook, ...] = ()     # what a person does in the steps without a command, in order
-    ledger: str = ""                 # SQL: the names that the tool's ledger holds as done
-    names: tuple[str, ...] = ()      # … and those that the files would have there
-    port: int | None = None          # of the failing start
-    again: str = ""                  # the next start's command, when it is not the tool's own
+    mends: tuple[Hook, ...] = ()  # what a person does in the steps without a command, in order
+    ledger: str = ""  # SQL: the names that the tool's ledger holds as done
+    names: tuple[str, ...] = ()  # … and those that the files would have there
+    port: int | None = None  # of the failing start
+    again: str = ""  # the next start's command, when it is not the tool's own
 
 
 # ---- troubles ----
@@ -382,11 +382,18 @@ class Stage:
                 next(mends)(self.bench)
                 steps.append({"do": step.do, "command": "", "exit_code": 0, "printed": []})
             steps.extend(self._worked(step.do, command) for command in commands)
-        checks = [self._worked(step.do, command) for step in self.card.check if "alembic check" not in step.command for command in commands_of(step, self.play.values)]
+        checks = [
+            self._worked(step.do, command)
+            for step in self.card.check
+            if "alembic check" not in step.command
+            for command in commands_of(step, self.play.values)
+        ]
         after = self.start()
         schema, ledger = self.schema(), self.ledger()
         if after.exit_code or self.rows() != rows:
-            raise CardFailedError(f"the next start: exit code {after.exit_code}, {self.rows()} of {rows} rows: {_text(after)[-300:]}")
+            raise CardFailedError(
+                f"the next start: exit code {after.exit_code}, {self.rows()} of {rows} rows: {_text(after)[-300:]}"
+            )
         reference = self._reference()
         names = sorted(self.play.names) or ledger
         if schema != reference or ledger != names:
@@ -426,7 +433,15 @@ class Stage:
         ledger = self.ledger() if bad.ends == LIES else []
         schema = at_once if bad.ends == SILENT else self.schema()
         last = self.start() if bad.again else None
-        self._ended(bad, done, after, last, lost_rows=lost != before and bad.ends == LOSES and _less(lost, before), ledger=ledger, schema=schema)
+        self._ended(
+            bad,
+            done,
+            after,
+            last,
+            lost_rows=lost != before and bad.ends == LOSES and _less(lost, before),
+            ledger=ledger,
+            schema=schema,
+        )
         return {
             "what": one.what, "command": command, "ends": bad.ends, **self.entry(one.what, command, done),
             "next_start": self.entry("the next start", self.bench.tool.migrate, after),
@@ -436,7 +451,9 @@ class Stage:
     def _there(self) -> bool:
         return self.bench.cluster.sql(DATABASE, "SELECT to_regclass('orders') IS NOT NULL").strip() == "t"
 
-    def _ended(self, bad: Bad, done: Printed, after: Printed, last: Printed | None, *, lost_rows: bool, ledger: list[str], schema: str) -> None:
+    def _ended(
+        self, bad: Bad, done: Printed, after: Printed, last: Printed | None, *, lost_rows: bool, ledger: list[str], schema: str
+    ) -> None:
         said = _text(done) + "\n" + _text(after)
         if last is not None and (last.exit_code == 0 or not re.search(bad.again, _text(last))):
             raise CardFailedError(f"the start after that does not say {bad.again!r}: {_text(last)[-300:]}")
@@ -448,7 +465,9 @@ class Stage:
             SILENT: lambda: done.exit_code == 0 and schema != self._reference_of_good(),
         }[bad.ends]()
         if not good:
-            raise CardFailedError(f"does not end as {bad.ends}: exit codes {done.exit_code}, {after.exit_code}; ledger {ledger}: {said[-700:]}")
+            raise CardFailedError(
+                f"does not end as {bad.ends}: exit codes {done.exit_code}, {after.exit_code}; ledger {ledger}: {said[-700:]}"
+            )
 
     def _complete(self, ledger: list[str]) -> bool:
         return set(ledger) >= set(self.play.names) or len(ledger) >= len(self.play.names)

@@ -66,7 +66,9 @@ def lab_events(path: Path) -> list[Event]:
         data = json.loads(line)
         stream = StreamKey(log_group=data.get("logGroup", ""), log_stream=data["logStreamName"])
         ids = {"event_id": data.get("eventId"), "ingestion_ms": data.get("ingestionTime")}
-        events.append(Event(stream=stream, timestamp_ms=data["timestamp"], text=data["message"], file=path.name, line=number, **ids))
+        events.append(
+            Event(stream=stream, timestamp_ms=data["timestamp"], text=data["message"], file=path.name, line=number, **ids)
+        )
     return events
 
 
@@ -147,7 +149,9 @@ def made_up(seed: int, count: int) -> list[Event]:
         shape = rng.choice(SHAPES)
         text = shape.format(n=rng.randrange(40), status=rng.choice((200, 200, 201, 304, 400, 404, 422, 500)))
         stream = StreamKey(log_stream=f"app/web/{rng.randrange(3)}")
-        events.append(Event(stream=stream, timestamp_ms=now, text=text, event_id=f"{number:040d}", undecodable=rng.random() < 0.01))
+        events.append(
+            Event(stream=stream, timestamp_ms=now, text=text, event_id=f"{number:040d}", undecodable=rng.random() < 0.01)
+        )
     return events
 
 
@@ -244,7 +248,10 @@ def test_taking_in_between_loses_nothing():
 def test_events_of_any_order_are_sorted_first():
     """`read` takes events as they come; from a megabyte on it takes the fast path, with the same answer."""
     events = made_up(5, 3_000)
-    filler = [Event(stream=events[0].stream, timestamp_ms=events[-1].timestamp_ms, text="cache: " + "x" * 1_000) for _ in range(SMALL_BYTES // 1_000)]
+    filler = [
+        Event(stream=events[0].stream, timestamp_ms=events[-1].timestamp_ms, text="cache: " + "x" * 1_000)
+        for _ in range(SMALL_BYTES // 1_000)
+    ]
     mixed = [*events, *filler]
     random.Random(1).shuffle(mixed)
     mixed.sort(key=lambda event: event.event_id or "")  # equal events keep an order; the rest is shuffled

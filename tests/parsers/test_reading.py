@@ -113,7 +113,7 @@ def test_of_a_stack_trace_the_exception_decides_not_the_frame_the_rule_knows_it_
         "The above exception was the direct cause of the following exception:",
         "Traceback (most recent call last):",
         '  File "/app/venv/lib/python3.11/site-packages/alembic/config.py", line 1039, in main',
-        '    CommandLine(prog=prog).main(argv=argv)',
+        "    CommandLine(prog=prog).main(argv=argv)",
         'sqlalchemy.exc.ProgrammingError: (psycopg.errors.DuplicateColumn) column "weight" of relation "shipments" already exists',
     ]
     stream = StreamKey(log_stream="ecs/shipments/1")

@@ -135,7 +135,9 @@ def wrappings(text: str) -> list[str]:
     for ascii_only in (True, False):
         some.append(json.dumps({"level": "info", "message": text}, ensure_ascii=ascii_only))
         some.append(json.dumps({"log": text + "\n", "stream": "stdout", "time": "t"}, ensure_ascii=ascii_only))
-        some.append(json.dumps({"log": json.dumps({"level": 30, "err": {"stack": text}}), "source": "stdout"}, ensure_ascii=ascii_only))
+        some.append(
+            json.dumps({"log": json.dumps({"level": 30, "err": {"stack": text}}), "source": "stdout"}, ensure_ascii=ascii_only)
+        )
     return some
 
 
@@ -147,7 +149,9 @@ def test_a_match_implies_a_mark_on_every_example_in_every_wrapping():
     cases = [(rule, event) for rule, text in EXAMPLES for event in wrappings(text)]
     missed = []
     for (rule, event), found in zip(cases, marked(*(event for _, event in cases)), strict=True):
-        taken = any(pattern.search(decode(event).text) for pattern in rule.patterns) and rule.search(decode(event).text) is not None
+        taken = (
+            any(pattern.search(decode(event).text) for pattern in rule.patterns) and rule.search(decode(event).text) is not None
+        )
         if taken and not found & {NUMBERS[rule.id], ANY_RULE}:
             missed.append((rule.id, event))
 

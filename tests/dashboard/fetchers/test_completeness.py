@@ -81,7 +81,12 @@ def one_cell(*counts):
     """A cell's truth: stream n has counts[n] events."""
     made = SceneTruth(region=REGION)
     made.add_rows(
-        {"logGroup": GROUP, "logStreamName": f"ecs/api/{number}", "timestamp": END_MS - CELL_MS + 1_000 * line, "message": f"{line}"}
+        {
+            "logGroup": GROUP,
+            "logStreamName": f"ecs/api/{number}",
+            "timestamp": END_MS - CELL_MS + 1_000 * line,
+            "message": f"{line}",
+        }
         for number, count in enumerate(counts)
         for line in range(count)
     )

@@ -71,7 +71,12 @@ def test_an_expired_sign_on_names_the_command(monkeypatch, tmp_path):
     )
     cache = tmp_path / ".aws" / "sso" / "cache"
     cache.mkdir(parents=True)
-    token = {"startUrl": "https://corp.example/start", "region": "us-east-1", "accessToken": "x", "expiresAt": "2020-01-01T00:00:00Z"}
+    token = {
+        "startUrl": "https://corp.example/start",
+        "region": "us-east-1",
+        "accessToken": "x",
+        "expiresAt": "2020-01-01T00:00:00Z",
+    }
     (cache / (hashlib.sha1(b"corp").hexdigest() + ".json")).write_text(json.dumps(token))
     monkeypatch.setenv("AWS_CONFIG_FILE", str(config))
     monkeypatch.setattr("botocore.tokens.SSOTokenProvider._SSO_TOKEN_CACHE_DIR", str(cache))
