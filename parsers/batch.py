@@ -86,6 +86,11 @@ class Batch:
     def start(self, number: int) -> int:
         return self.ends_list[number - 1] + 1 if number else 0
 
+    def line(self, number: int) -> bytes:
+        """The event's text as it came."""
+        ends = self.ends_list
+        return self.data[ends[number - 1] + 1 if number else 0 : ends[number]]
+
     def text(self, number: int) -> str:
         """The event's text; bad bytes become U+FFFD."""
         ends = self.ends_list

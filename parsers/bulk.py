@@ -18,7 +18,7 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Hashable, Iterable, Iterator, Sequence
+from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import chain
 from typing import TYPE_CHECKING, Any
@@ -27,8 +27,8 @@ import msgspec
 
 from parsers.access import Parts, access_of_parts, access_of_record, access_of_text, parse_access
 from parsers.batch import Batch, in_batches
-from parsers.classify import ERROR_LIKE, Said, access_fact, fact_of, say
-from parsers.formats import Payload, decode, structured, structured_of
+from parsers.classify import ERROR_LIKE, Said, access_fact, fact_of, request_id_of, request_keys, say
+from parsers.formats import Payload, decode, payload_of, structured, structured_of
 from parsers.masks import Redactor
 from parsers.model import Access, Event, StreamKey
 from parsers.reading import (
@@ -45,7 +45,7 @@ from parsers.reading import read as read_by_reference
 from parsers.records import MAX_SILENCE_MS, Block, Record
 from parsers.requests import count_key
 from parsers.rules import Cache, Rule, RuleSet, load_packs
-from parsers.shapes import Odd, Shapes
+from parsers.shapes import Odd, Sayings, Shapes
 
 if TYPE_CHECKING:
     from parsers.columns import Answer
@@ -54,6 +54,8 @@ if TYPE_CHECKING:
 ANY_RULE, ANY_PATTERN, FIRST_OPENER = -1, -2, -11  # parsers/scan.py's, which is imported for big inputs only
 MAX_REMEMBERED, MAX_REMEMBERED_EVENTS = 4_096, 100
 MAX_RECORD_BYTES = 16_384  # of a JSON record that is read by its class
+MAX_SAYINGS, MAX_SAYING_BYTES = 2_048, 8_192  # of JSON records that a rule may take, and the size of one
+_THE_ID = "\0"  # stands for a record's request id in what all records of its class say; no redacted id looks like it
 NOT_KNOWN = object()
 _LEVELS_LOOKED_AT = (None, "error", "fatal")  # of a JSON record without a needle of any rule
 # What access lines of requests' beginnings hold (parsers/access.py); `<` as Go's JSON writes it, too.
@@ -112,6 +114,23 @@ class _Stream:
     undecodable: int = 0
 
 
+@dataclass(frozen=True, slots=True)
+class _Saying:
+    """What all JSON records of a class say (shapes.Sayings): the text that rules see of them, and what they make of it."""
+
+    payload: Payload
+    said: Said | None
+
+    def of(self, fields: Mapping[str, Any], redactor: Redactor) -> Said | None:
+        """What the record with these fields says: the same, with its own request id."""
+        said = self.said
+        if said is None or not any(match.request_id == _THE_ID for match in said.matches):
+            return said
+        own = request_id_of(fields, redactor)
+        matches = [replace(match, request_id=own) if match.request_id == _THE_ID else match for match in said.matches]
+        return replace(said, matches=tuple(matches))
+
+
 def scanner_for(rules: RuleSet, sample: bytes = b"", *, cache: Cache | None = None, engine: Any = None) -> Scanner:
     """The scan that a BulkReader wants: every rule, error-like lines, and the openers of records."""
     from parsers.scan import Scanner
@@ -135,6 +154,8 @@ class BulkReader:
         self._opens: dict[str, bool] = {}
         self._said: dict[tuple[str | None, ...], Any] = {}
         self._shapes = Shapes()
+        self._classes_said = Sayings()
+        self._sayings: dict[Hashable, _Saying] = {}
         self._records: dict[Hashable, int] = {}  # number of a class of JSON records in _answers
         self._answers: list[Answer] = []
         self._opened = False  # requests are logged when they begin, too
@@ -235,7 +256,7 @@ class BulkReader:
         classes: list[int] = []
         known, class_of, data, ends = self._records, self._shapes.class_of, batch.data, batch.ends_list
         for number in wanted.nonzero()[0].tolist():
-            line = data[ends[number - 1] + 1 if number else 0 : ends[number]]
+            line = data[ends[number - 1] + 1 if number else 0 : ends[number]]  # batch.line(number), a million times
             try:
                 record = _decoded_record(line)
                 if record is None:
@@ -307,6 +328,37 @@ class BulkReader:
                 _remember(self._said, key, known)
         said: Said | None = known
         return said
+
+    def saying(self, fields: dict[str, Any], rules: set[int]) -> _Saying | Access | None:
+        """What a JSON record says, read once for all that say the same; its request if it is an access line.
+
+        None: it is to be opened first. `fields`: as `_decoded_record` gives them. `rules`: those whose needles stand in it; where
+        records of one class differ in these, the needles stand in values that no rule sees.
+        """
+        try:
+            key = self._classes_said.class_of(fields)
+        except Odd:
+            return None
+        known = self._sayings.get(key)
+        if known is not None:
+            return known
+        record = structured_of(fields)
+        if record is None:
+            return None
+        access = access_of_record(*record, health_paths=self.reader.health_paths)
+        if access is not None:
+            return access
+        if len(self._sayings) >= MAX_SAYINGS:
+            self._sayings.clear()
+        known = self._sayings[key] = self._new_saying(fields, rules)
+        return known
+
+    def _new_saying(self, fields: dict[str, Any], rules: set[int]) -> _Saying:
+        payload, redactor = payload_of(fields), self.reader.redactor
+        self._wanted.numbers = rules
+        keys = replace(request_keys(fields, payload.text, redactor), request_id=_THE_ID)
+        said = say(payload, (payload.text,), self._narrowed.rules, redactor, keys)
+        return _Saying(payload=Payload(text=payload.text, level=payload.level), said=said)
 
     # ---- out ----
 
@@ -447,14 +499,15 @@ class _Walk:
         return record is None or record[1] in _LEVELS_LOOKED_AT
 
     def heavy(self, at: int) -> None:
+        if self.is_record(at):
+            return
         event, payload = self.opened(at)
         rules = self.rules_of(at)
         self.wanted.numbers = rules
         state = self.state
         access = self.access_in(self.numbers[at], payload)
         if access is not None:
-            record = Record(events=(event,), payload=payload, texts=(payload.text,), seq=self.seqs[at])
-            self.worker.keep(record, access_fact(record, access, self.bulk._narrowed.rules, self.bulk.reader.redactor))  # noqa: SLF001
+            self.keep_access(at, event, access, payload)
         elif self.bulk.opens(payload):
             state.block = Block(seq=self.seqs[at])
             state.block.add(event, payload)
@@ -462,6 +515,31 @@ class _Walk:
             state.block_rules = rules
         else:
             self.say(Record(events=(event,), payload=payload, texts=(payload.text,), seq=self.seqs[at]))
+
+    def is_record(self, at: int) -> bool:
+        """Whether the event is a JSON record that needs no opening; it is kept then, with what all records of its class say."""
+        number, bulk = self.numbers[at], self.bulk
+        rules = self.plan.rules.get(number, set())
+        if self.plan.escaped is None or not self.plan.escaped[number] or ANY_RULE in rules:
+            return False
+        line = self.batch.line(number)
+        fields = _decoded_record(line) if len(line) <= MAX_SAYING_BYTES else None
+        saying = bulk.saying(fields, rules) if fields is not None else None
+        if fields is None or saying is None:
+            return False
+        event = self.batch.event(number)
+        if isinstance(saying, Access):
+            self.wanted.numbers = rules
+            self.keep_access(at, event, saying, payload_of(fields))
+            return True
+        record = Record(events=(event,), payload=saying.payload, texts=(saying.payload.text,), seq=self.seqs[at])
+        said = saying.of(fields, bulk.reader.redactor)
+        self.worker.keep(record, fact_of(record, said, bulk.reader.redactor) if said is not None else None)
+        return True
+
+    def keep_access(self, at: int, event: Event, access: Access, payload: Payload) -> None:
+        record = Record(events=(event,), payload=payload, texts=(payload.text,), seq=self.seqs[at])
+        self.worker.keep(record, access_fact(record, access, self.bulk._narrowed.rules, self.bulk.reader.redactor))  # noqa: SLF001
 
     def access_in(self, number: int, payload: Payload) -> Access | None:
         """As parse_access, with what the columns know of the event already."""
@@ -518,10 +596,9 @@ class _Walk:
             worker.counts[count_key(timestamp_ms, access)] += 1
             return
         event = self.batch.event(self.numbers[at])
-        payload = payload or decode(event.text)
         self.wanted.numbers = self.rules_of(at)
-        record = Record(events=(event,), payload=payload, texts=(payload.text,), seq=self.seqs[at])
-        worker.keep(record, access_fact(record, access, self.bulk._narrowed.rules, self.bulk.reader.redactor))  # noqa: SLF001
+        # Without a needle no rule is asked for a cause on the same line: what a record's text would be does not matter.
+        self.keep_access(at, event, access, payload or Payload(text=event.text))
 
     def chatter(self, at: int) -> None:
         if self.worker.chatter_left > 0:

@@ -9,7 +9,7 @@ from typing import Any
 
 from parsers.access import parse_access
 from parsers.extract import EXTRACTORS, Extracted
-from parsers.formats import Payload, field_of, leaves, strip_controls
+from parsers.formats import Payload, field_of, leaves, strip_controls, without_passing
 from parsers.late import late
 from parsers.masks import Redactor, fingerprint, route_template, skeleton
 from parsers.model import Access, Category, Event, Evidence, Fact, Layer, Mark, Match, Severity
@@ -45,7 +45,7 @@ _PATH_KEYS = (
     "path", "url", "req.url", "originalUrl", "uri", "request.path", "request.url", "request.uri", "http.path", "requestPath", "request_path",
     "endpoint", "http.url", "url.path", "meta.req.url", "context.path", "http.target", "instance",
 )  # fmt: skip
-_REQUEST_ID_KEYS = (
+REQUEST_ID_KEYS = (
     "requestId", "reqId", "request_id", "req.id", "correlationId", "correlation_id", "x-request-id", "requestID", "req_id", "traceId",
     "trace_id", "trace.id", "request.id", "awsRequestId", "aws_request_id", "@trace_id", "id",
 )  # fmt: skip
@@ -86,13 +86,20 @@ class RequestKeys:
 
 
 def match_text(
-    text: str, rules: RuleSet, fields: Mapping[str, Any] | None = None, redactor: Redactor | None = None
+    text: str,
+    rules: RuleSet,
+    fields: Mapping[str, Any] | None = None,
+    redactor: Redactor | None = None,
+    keys: RequestKeys | None = None,
 ) -> tuple[Match, ...]:
-    """Every rule's hit on one decoded record, the deciding one first; () when no rule takes it."""
+    """Every rule's hit on one decoded record, the deciding one first; () when no rule takes it. `keys`: its request's, when known."""
     redactor = redactor or Redactor()
     seen = shorten(text)
-    keys = request_keys(fields, text, redactor)
     hits = [(rule, hit) for rule in rules.candidates(seen) if (hit := rule.search(seen)) is not None]
+    if not hits:
+        return ()
+    keys = keys or request_keys(fields, text, redactor)
+    fields = without_passing(fields) if fields is not None else None
     barrier = max((rule.priority for rule, _ in hits if rule.dependency), default=None)
     extracted: dict[str, Extracted] = {}  # several rules ask for the same
     matches = [
@@ -248,18 +255,27 @@ def request_keys(fields: Mapping[str, Any] | None, text: str, redactor: Redactor
     method = field_of(fields, *_METHOD_KEYS)
     path = field_of(fields, *_PATH_KEYS)
     status = field_of(fields, *_STATUS_KEYS)
-    request_id = field_of(fields, *_REQUEST_ID_KEYS)
+    request_id = field_of(fields, *REQUEST_ID_KEYS)
     client = field_of(fields, *_CLIENT_KEYS)
     usable = isinstance(path, str) and path.startswith(("/", "http://", "https://"))
     return RequestKeys(
         method=method.upper() if isinstance(method, str) and method.upper() in _METHODS else None,
         path=re.sub(r"^https?://[^/]*", "", path) or "/" if usable else None,
-        request_id=redactor.request_id(str(request_id)[:120])
-        if isinstance(request_id, str | int) and not isinstance(request_id, bool)
-        else None,
+        request_id=_redacted_id(request_id, redactor),
         status=_own_status(status),
         client=redactor.token("client", str(client)) if isinstance(client, str | int) and client != "" else None,
     )
+
+
+def request_id_of(fields: Mapping[str, Any], redactor: Redactor) -> str | None:
+    """The request id that `request_keys` gives of a structured record."""
+    return _redacted_id(field_of(fields, *REQUEST_ID_KEYS), redactor)
+
+
+def _redacted_id(value: Any, redactor: Redactor) -> str | None:
+    if isinstance(value, str | int) and not isinstance(value, bool):
+        return redactor.request_id(str(value)[:120])
+    return None
 
 
 def _own_status(value: Any) -> int | None:
@@ -287,10 +303,12 @@ class Said:
     deciding: int = 0  # number of the event that proves it
 
 
-def say(payload: Payload, texts: Sequence[str], rules: RuleSet, redactor: Redactor) -> Said | None:
-    """What the rules make of a record's texts. `payload`: of its first event. None: nothing."""
+def say(
+    payload: Payload, texts: Sequence[str], rules: RuleSet, redactor: Redactor, keys: RequestKeys | None = None
+) -> Said | None:
+    """What the rules make of a record's texts. `payload`: of its first event; `keys`: its request's, when known. None: nothing."""
     text = texts[0] if len(texts) == 1 else "\n".join(texts)
-    matches = match_text(text, rules, payload.fields, redactor)
+    matches = match_text(text, rules, payload.fields, redactor, keys)
     if matches:
         return Said(matches=matches, deciding=_deciding_event(texts, rules, matches[0]))
     return Said(unexplained=True) if reads_like_error(payload, text) else None

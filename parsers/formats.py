@@ -54,6 +54,13 @@ _QUIET_KEYS = frozenset(
     "userAgent user_agent user-agent ua referer referrer responseTime duration duration_ms process thread threadName taskName "
     "lineno filename pathname module funcName process_name trace_id span_id traceId spanId".lower().split()
 )
+PASSING_KEYS = frozenset(
+    "timestamp time ts @timestamp asctime duration duration_ms responseTime requestId requestID reqId req_id request_id "
+    "correlationId correlation_id x-request-id awsRequestId aws_request_id traceId trace_id @trace_id spanId span_id".split()
+)
+"""Of a record itself: when it was, how long it took and which request it names. That they are there may mean something to a rule or
+an extractor, what they are does not: neither sees it. So records that differ in nothing else say the same."""
+_PASSING_TYPES = (str, int, float)
 MAX_LEAVES = 400
 MAX_JSON_CHARS = 1_048_576
 _MAX_DEPTH = 12
@@ -126,6 +133,11 @@ def structured_of(data: dict[str, Any]) -> tuple[dict[str, Any], str | None, str
         return None
     message, _ = _message(data)
     return None if message.startswith("{") else (data, _level(data), message)
+
+
+def payload_of(data: dict[str, Any]) -> Payload:
+    """What `decode` makes of a record that `structured_of` takes."""
+    return _structured(data, {}, "")
 
 
 def strip_controls(text: str) -> str:
@@ -291,10 +303,21 @@ def _leaf_lines(data: Mapping[str, Any], *, skip: str) -> Iterator[str]:
             return
         if path == skip or path.rsplit(".", 1)[-1].lower() in _QUIET_KEYS:
             continue
-        if isinstance(value, str):
+        if is_passing(path, value):
+            yield f"{path}: ''"
+        elif isinstance(value, str):
             yield strip_controls(value) if "\n" in value else f"{path}: '{strip_controls(value)}'"
         elif value is not None:
             yield f"{path}: {json.dumps(value)}"
+
+
+def without_passing(fields: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The fields with nothing in those of PASSING_KEYS."""
+    return {name: "" if is_passing(name, value) else value for name, value in fields.items()}
+
+
+def is_passing(name: str, value: Any) -> bool:
+    return name in PASSING_KEYS and type(value) in _PASSING_TYPES
 
 
 def leaves(value: Any, path: str = "", depth: int = 0) -> Iterator[tuple[str, Any]]:

@@ -11,6 +11,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from functools import lru_cache
+from hashlib import blake2b
 from itertools import count
 from operator import itemgetter
 from typing import Any
@@ -31,12 +32,13 @@ from parsers.access import (
     TARGET_HOLDERS,
     is_health_agent,
 )
-from parsers.formats import LEVEL_KEYS, MESSAGE_KEYS, WRAPPER_KEYS, strip_controls
+from parsers.formats import LEVEL_KEYS, MESSAGE_KEYS, PASSING_KEYS, WRAPPER_KEYS, strip_controls
 from parsers.layouts import MAYBE
 
 MAX_DEPTH = 6
 MAX_SHAPES = 4_096
 MAX_CHARS = 2_000  # of a target or message: longer ones are classes of their own
+MAX_NAMES_CHARS = 4_000  # of all keys of a record: with more, it is read by itself
 _NOTHING = ("", "-")
 
 
@@ -91,6 +93,8 @@ class Shapes:
         known = self._known[depth]
         part = known.get(shape)
         if part is None:
+            if sum(map(len, record)) > MAX_NAMES_CHARS:
+                raise Odd
             if len(known) >= MAX_SHAPES:
                 known.clear()
             part = known[shape] = self._part(*shape, depth)
@@ -133,6 +137,45 @@ class Shapes:
         return _reading_of_text(name)
 
 
+class Sayings:
+    """Tells JSON records apart by what rules, extractors and access.py see of them: by all but the values of formats.PASSING_KEYS."""
+
+    def __init__(self) -> None:
+        self._known: dict[tuple[str, ...], tuple[int, Callable[[Values], Any], tuple[int, ...]] | None] = {}  # None: odd
+        self._numbers = count()
+
+    def class_of(self, record: Mapping[str, Any]) -> Hashable:
+        """Equal for records that say the same. Raises Odd when the record has to be read by itself."""
+        names = tuple(record)
+        if names not in self._known:
+            self._note(names)
+        shape = self._known[names]
+        if shape is None:
+            raise Odd
+        number, said, passing = shape
+        values = tuple(record.values())
+        digest = blake2b(_written(said(values)), digest_size=16).digest()
+        return number, digest, *[_kind(values[at]) for at in passing]
+
+    def _note(self, names: tuple[str, ...]) -> None:
+        if sum(map(len, names)) > MAX_NAMES_CHARS:
+            raise Odd
+        if len(self._known) >= MAX_SHAPES:
+            self._known.clear()
+        passing = tuple(at for at, name in enumerate(names) if name in PASSING_KEYS)
+        kept = [at for at in range(len(names)) if at not in passing]
+        said = itemgetter(*kept) if kept else _nothing
+        self._known[names] = None if not set(WRAPPER_KEYS).isdisjoint(names) else (next(self._numbers), said, passing)
+
+
+def _kind(value: Any) -> Hashable:
+    """Of a passing value what matters: whether it says something, and its type."""
+    if type(value) is str:
+        return _says_something(value)
+    kind = type(value)
+    return kind.__name__ if kind in (int, float) else _written(value)
+
+
 def _reading_of_text(name: str) -> Callable[[str], Hashable]:
     if name in _TEXTS:
         return _message_class
@@ -155,7 +198,7 @@ def _exactly(value: Hashable) -> Hashable:
     return value
 
 
-def _written(value: Any) -> Hashable:
+def _written(value: Any) -> bytes:
     return msgspec.json.encode(value)
 
 

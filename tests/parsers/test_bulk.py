@@ -223,6 +223,77 @@ def test_json_records_read_by_class_read_the_same(seed, opened):
     assert_same(events, fast(events, batch_bytes=rng.choice((2_000, 1 << 20)), scanner=record_scanner()))
 
 
+FAILURES = (
+    {"message": "Zod validation error", "errors": [{"code": "invalid_type", "message": "Required", "path": "sessionDate"}], "path": "/api/notes"},
+    {"event": "request_validation_failed", "errors": [{"loc": "body.customer_id", "msg": "Field required", "type": "missing"}]},
+    {"err": {"type": "DatabaseError", "stack": "Null constraint violation on the fields: (`a`)\n  code: 'P2011'"}, "msg": "request failed"},
+    {"message": "Invalid token", "statusCode": 401, "method": "GET", "path": "/api/notes"},
+    {"message": "Forbidden"},
+    {"message": "Error: P3005"},
+    {"message": "something that no rule knows went wrong"},
+    {"log": '{"level":"error","message":"Error: P3009"}', "stream": "stderr"},
+    {"message": '{"level":"error","message":"Error: P3009"}'},
+    {"fields": {"message": "Database error", "error": "duplicate key value violates unique constraint \"users_email_key\""}},
+)  # fmt: skip
+ID_VALUES = (
+    "r{n}", "392e0153-37da-426e-8f0a-6a27c2b67{n:03d}", "a request of {n}", "P3005", "Error: P{n:04d}", "", "-", "<request:0123abcd>", "\0",
+    '[{{"code":"invalid_type","message":"Required","path":"field{n}"}}]', "Unique constraint failed on the fields: (`f{n}`)",
+)  # fmt: skip
+ID_NAMES = ("requestId", "reqId", "request_id", "trace_id", "traceId", "x-request-id", "spanId", "id")
+TIME_NAMES = ("time", "timestamp", "ts", "duration", "duration_ms", "responseTime")
+ODD_IDS = (5, 70_123, 7.5, None, True, [], ["a"], {"a": "P3005"}, [{"message": "Required", "path": "x", "code": "invalid_type"}])
+
+
+def failing(rng: random.Random, logger: int) -> str:
+    """A JSON line of a failure that many requests have in common: its ids, times and durations differ."""
+    shape = random.Random(logger)
+    number = rng.randrange(1_000)
+    some = [("level", shape.choice((40, 50, "warn", "error", "info", None))), *shape.choice(FAILURES).items()]
+    for name in shape.sample(ID_NAMES, shape.randrange(3)):
+        odd = rng.random() < 0.1
+        some.append((name, rng.choice(ODD_IDS) if odd else rng.choice(ID_VALUES).format(n=number)))
+    times = (1_763_478_000_000 + number, number / 7, f"2025-11-18T15:00:00.{number:03d}Z", "Error: P1001", None)
+    some += [(name, rng.choice(times)) for name in shape.sample(TIME_NAMES, shape.randrange(3))]
+    shape.shuffle(some)
+    return json.dumps(dict(some), separators=(",", ":"))
+
+
+def failures(seed: int, count: int) -> list[Event]:
+    rng = random.Random(seed)
+    loggers = [rng.randrange(10_000) for _ in range(5)]
+    return [
+        Event(
+            stream=StreamKey(log_stream=f"app/web/{rng.randrange(2)}"),
+            timestamp_ms=1_763_478_000_000 + 300 * number,
+            text=failing(rng, rng.choice(loggers)),
+            event_id=f"{number:040d}",
+        )
+        for number in range(count)
+    ]
+
+
+@settings(derandomize=True, deadline=None, max_examples=25, suppress_health_check=list(HealthCheck))
+@given(seed=st.integers(0, 1 << 30))
+def test_failures_that_say_the_same_are_read_once_as_each_would_be(seed):
+    """What one record of a failure says is said of all that differ in passing values only, each with its own request id."""
+    events = failures(seed, 60)
+
+    assert_same(events, fast(events))
+
+
+def test_a_failure_of_many_requests_is_read_once():
+    """Requests refused for one reason cost one reading."""
+    rng = random.Random(5)
+    lines = [json.dumps({**FAILURES[0], "requestId": f"{rng.getrandbits(64):016x}", "time": number}) for number in range(200)]
+    reader = BulkReader(Reader(rules=RULES, redactor=REDACTOR), scanner=SCANNER)
+    stream = StreamKey(log_stream="app/web/1")
+
+    reader.feed(Batch.of(Event(stream=stream, timestamp_ms=1_763_478_000_000 + n, text=line) for n, line in enumerate(lines)))
+
+    assert len(reader._sayings) == 1
+    assert len({match.request_id for fact in reader.take().streams[stream].facts for match in fact.matches}) == 200
+
+
 def test_without_hyperscan_the_answers_are_the_same():
     """Polars' Aho-Corasick finds the same needles."""
     events = made_up(7, 600)
