@@ -6,7 +6,9 @@ Streamlit runs this file from the top at every interaction; `triage dashboard` s
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import streamlit as st
@@ -44,6 +46,8 @@ if TYPE_CHECKING:
 _SHOWN: tuple[Any, ...] = (deployments, deployment, migrations, failures, ladder, requests, fields, events, sources)
 _HIDDEN: tuple[Any, ...] = (failure,)
 _LIVE_S, _BUSY_S = 10, 1
+# A browser draws in one go what comes in one go, its last table included. This is what a first picture takes to be drawn.
+_FIRST_PICTURE_S = 0.3
 # The tab's picture, a ladder. Drawn here: Streamlit would fetch one of its own symbols from another host.
 _MARK = (
     "<svg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 32 32'><rect width='32' height='32' rx='5' fill='rgb(0,88,143)'/>"
@@ -61,7 +65,7 @@ def run() -> None:
     except errors.TriageError as error:
         _trouble(str(error), error.hint)
         return
-    main(workspace, _open, _refresh(), identity=str(running.settings.store))
+    main(workspace, _open, _refresh(), identity=str(running.settings.store), first_picture_s=_FIRST_PICTURE_S)
 
 
 def _open() -> Workspace:
@@ -103,8 +107,18 @@ def _let_in(allow: Sequence[str]) -> bool:
     return False
 
 
-def main(workspace: Workspace, open_workspace: Callable[[], Workspace], refresh: Refresh, *, identity: str) -> None:
-    """Draw one page. `open_workspace` opens another connection to the same store, for the refresh's thread."""
+def main(
+    workspace: Workspace,
+    open_workspace: Callable[[], Workspace],
+    refresh: Refresh,
+    *,
+    identity: str,
+    first_picture_s: float = 0.0,
+) -> None:
+    """Draw one page. `open_workspace` opens another connection to the same store, for the refresh's thread.
+
+    `first_picture_s`: seconds that a session's first page gives the browser for what stands at its top.
+    """
     st.set_page_config(page_icon=_MARK, layout="wide")  # before the pages, whose symbols would be fetched for the tab
     drawn: dict[str, Frame] = {}
     pages = _pages(drawn)
@@ -112,15 +126,14 @@ def main(workspace: Workspace, open_workspace: Callable[[], Workspace], refresh:
     st.set_page_config(page_title=f"{page.title} · triage")
     try:
         shown = _view_of(page.url_path)
-        frame = _frame(workspace, open_workspace, refresh, pages, identity, shown.PARTS)
+        frame = _frame(workspace, open_workspace, refresh, pages, identity, shown.PARTS, first_picture_s)
         drawn["frame"] = frame
         _keep_address(page.url_path, frame.state)
-        if _is_new(frame) and page.url_path != sources.PATH:
-            _header(frame)
-            welcome.page(reading=refresh.progress.running)
-        else:
-            _header(frame)
-            page.run()
+        with _header(frame):
+            if _is_new(frame) and page.url_path != sources.PATH:
+                welcome.page(reading=refresh.progress.running)
+            else:
+                page.run()
     except errors.TriageError as error:
         _trouble(str(error), error.hint)
 
@@ -149,6 +162,7 @@ def _frame(
     pages: Mapping[str, StreamlitPage],
     identity: str,
     parts: Iterable[str],
+    first_picture_s: float,
 ) -> Frame:
     address: dict[str, str | list[str]] = {key: st.query_params.get_all(key) for key in st.query_params}
     state = read_state(address | window.just_chosen()).only((*parts, "pages"))
@@ -162,7 +176,15 @@ def _frame(
         pages=pages,
         refresh=refresh,
         open_workspace=open_workspace,
+        let_draw=lambda: _let_draw(first_picture_s),
     )
+
+
+def _let_draw(pause_s: float) -> None:
+    """Once a session: when it begins, the browser has to read its code, too; later it draws quickly what has changed."""
+    if not st.session_state.get("begun"):
+        st.session_state["begun"] = True
+        time.sleep(pause_s)
 
 
 def _view_of(path: str) -> ModuleType:
@@ -183,12 +205,20 @@ def _is_new(frame: Frame) -> bool:
     return not frame.services() and not frame.sources()
 
 
-def _header(frame: Frame) -> None:
-    """Freshness, refresh, view: on every page."""
+@contextmanager
+def _header(frame: Frame) -> Iterator[None]:
+    """Freshness, refresh, view: on every page. What is typed or clicked there is drawn after the page: nobody reads it first."""
     with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute", gap="small"):
+        fresh = st.container(width="content")
+        place = st.container(horizontal=True, vertical_alignment="center", gap="small", width="content")
+    try:
+        yield
+    except errors.TriageError as error:
+        _trouble(str(error), error.hint)
+    with fresh:
         _freshness(frame)
-        with st.container(horizontal=True, vertical_alignment="center", gap="small", width="content"):
-            _controls(frame)
+    with place:
+        _controls(frame)
 
 
 def _freshness(frame: Frame) -> None:
@@ -274,14 +304,20 @@ def _controls(frame: Frame) -> None:
         label_visibility="collapsed",
         help="Times are stored in UTC; local is your browser's zone",
     )
-    if (
-        st.button("Refresh", icon=":material/refresh:", key="refresh", help="Read new logs from the source of this store")
-        and frame.refresh
-    ):
-        frame.refresh.start(frame.open_workspace)  # type: ignore[arg-type]
-        st.rerun()
+    st.button(
+        "Refresh",
+        icon=":material/refresh:",
+        key="refresh",
+        help="Read new logs from the source of this store",
+        on_click=partial(_start, frame),
+    )
     with st.popover("View", icon=":material/tune:", key="view"):
         _view(frame)
+
+
+def _start(frame: Frame) -> None:
+    if frame.refresh and frame.open_workspace:
+        frame.refresh.start(frame.open_workspace)
 
 
 def _view(frame: Frame) -> None:

@@ -1,33 +1,48 @@
-"""The code that draws charts is read by the browser while it still waits for the page, not when the first chart has come.
+"""The code that a page is drawn with is read by the browser while it still waits for the page, not when its parts have come.
 
-Streamlit loads Plotly (4.7 MB of JavaScript) when a page shows its first chart: by then the page is known, and reading the
-code is most of what is left to do. Named in the page itself, it is read while the server thinks.
+Streamlit loads the code of each kind of element when a page first shows one: Plotly's alone is 4.7 MB. By then the page is
+known, and reading the code is most of what is left to do. Named in the page itself, it is read while the server thinks.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import json
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-_CODE = "PlotlyChart.*.js"
+# Elements of the top of a page, then those below. Together: what comes one by one is shown no faster than three a second, by
+# React's throttle of boundaries that were still loading.
+_TOP = ("PlotlyChart", "PageLink", "StreamlitMarkdown")
+_BELOW = ("Button", "ButtonGroup", "DataFrame", "DownloadButton", "MenuButton", "Selectbox", "TextInput")
+# What Streamlit's page asks first, one after the other, before it opens its socket.
+_QUESTIONS = [f'<link rel="preload" as="fetch" crossorigin href="./_stcore/{name}">' for name in ("health", "host-config")]
 _END = b"</head>"
+# Running Plotly's code takes a tenth of a second in which a page can't ask the server for its content. It is run when the
+# page has asked, that is after the first message on its socket.
+_SCRIPT = (
+    "(()=>{const socket=WebSocket.prototype,send=socket.send,load=all=>Promise.allSettled(all.map(one=>import(one)));"
+    "socket.send=function(...data){socket.send=send;send.apply(this,data);"
+    "setTimeout(()=>load(%s).then(()=>setTimeout(()=>load(%s),500)))}})()"
+)
 
 
-def chart_code(static: Path) -> list[str]:
-    """Addresses, relative to a page, of what Streamlit draws charts with; none where a version of it has other names."""
-    return [f"./static/js/{file.name}" for file in sorted((static / "static" / "js").glob(_CODE))]
+def element_code(static: Path) -> tuple[list[str], list[str]]:
+    """Addresses, relative to a page, of what Streamlit draws the top of a page with, and what is below; those that it has."""
+    folder = static / "static" / "js"
+    top, below = ([file for name in names for file in sorted(folder.glob(f"{name}.*.js"))] for names in (_TOP, _BELOW))
+    return [f"./static/js/{file.name}" for file in top], [f"./static/js/{file.name}" for file in below]
 
 
-class EarlyCharts:
-    """ASGI middleware: pages name the code of charts in their head. Everything else passes as it is."""
+class EarlyCode:
+    """ASGI middleware: pages name the code of their elements in their head. Everything else passes as it is."""
 
-    def __init__(self, app: ASGIApp, *, code: Iterable[str]) -> None:
+    def __init__(self, app: ASGIApp, *, top: Sequence[str], below: Sequence[str]) -> None:
         self._app = app
-        self._tags = "".join(f'<script type="module" crossorigin src="{one}"></script>' for one in code).encode()
+        self._tags = "".join((*_QUESTIONS, *map(_preload, (*top, *below)), _script(top, below))).encode()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http" or not _is_page(scope["path"]):
@@ -35,6 +50,15 @@ class EarlyCharts:
             return
         plain = [(name, value) for name, value in scope["headers"] if name != b"accept-encoding"]
         await self._app({**scope, "headers": plain}, receive, _Page(send, self._tags))
+
+
+def _preload(address: str) -> str:
+    """Fetched and compiled at once, run later."""
+    return f'<link rel="modulepreload" crossorigin href="{address}">'
+
+
+def _script(top: Iterable[str], below: Iterable[str]) -> str:
+    return f"<script>{_SCRIPT % (json.dumps(list(top)), json.dumps(list(below)))}</script>"
 
 
 def _is_page(path: str) -> bool:

@@ -22,7 +22,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from dashboard.early import EarlyCharts, chart_code
+from dashboard.early import EarlyCode, element_code
 from dashboard.first_reading import FirstReading
 from dashboard.running import Running, hand_over
 from dashboard.settings import Settings, default_store, load_settings
@@ -91,11 +91,11 @@ def serve_settings(settings: Settings, exposure: Exposure, *, secrets: Mapping[s
 
     if exposure.browser and has_screen():
         threading.Thread(target=_open_browser, args=(exposure,), daemon=True).start()
-    code = chart_code(Path(st.__file__).with_name("static"))
+    top, below = element_code(Path(st.__file__).with_name("static"))
     st.App(
         Path(__file__).with_name("app.py"),
         secrets=dict(secrets) if secrets else None,
-        middleware=[Middleware(EarlyCharts, code=code)],
+        middleware=[Middleware(EarlyCode, top=top, below=below)],
     ).run(config=streamlit_options(exposure))
 
 

@@ -13,6 +13,8 @@ from dashboard.views.frame import Frame
 from parsers import VerdictValue
 
 if TYPE_CHECKING:
+    from streamlit.delta_generator import DeltaGenerator
+
     from dashboard.rows import DeploymentRow
 
 TITLE, PATH, ICON = "Deployments", "deployments", ":material/rocket_launch:"
@@ -25,15 +27,18 @@ def page(frame: Frame) -> None:
         blocks.empty("No deployment lies in this window. Widen it under View, or read more logs with Refresh.")
         return
     first, *others = by_urgency(rows)
-    above = st.container()
-    _charts(frame, rows, first[0].deployment.service)  # first: the browser reads Plotly's code while it is told the rest
-    with above:
-        _headline(frame, first)
-        if others:
-            with st.container(border=True, gap="small"):
-                for mine in others:
-                    _one_line(frame, mine[0])
-        _table(frame, rows, first)
+    words_side, picture_side = st.columns([2, 3], gap="medium")
+    with words_side:
+        below = _headline(frame, first)
+    with picture_side:
+        _charts(frame, rows, first[0].deployment.service)
+    with below:
+        _open_link(frame, first[0], f"Open deployment {first[0].deployment.revision}")
+    if others:
+        with words_side, st.container(border=True, gap="small"):
+            for mine in others:
+                _one_line(frame, mine[0])
+    _table(frame, rows, first)
 
 
 def most_urgent(rows: list[DeploymentRow]) -> str | None:
@@ -57,28 +62,31 @@ def by_urgency(rows: list[DeploymentRow]) -> list[list[DeploymentRow]]:
     )
 
 
-def _headline(frame: Frame, rows: list[DeploymentRow]) -> None:
-    """One service in words: its newest deployment's verdict, since when, and why."""
+def _headline(frame: Frame, rows: list[DeploymentRow]) -> DeltaGenerator:
+    """One service in words: its newest deployment's verdict, since when, and why. Returns the place for what comes below."""
     newest = rows[0].deployment
-    state = frame.state.only_frame().with_(deployment=deployment_key(newest.deployment_id))
     with st.container(border=True, gap="small"):
         with st.container(horizontal=True, vertical_alignment="center"):
             blocks.badge(words.sign_of(words.VERDICTS, rows[0].verdict.verdict))
             st.markdown(f"### Deployment {newest.revision}")
-            blocks.plain(f"{newest.service} · {since(rows, frame)}")
+        blocks.plain(f"{newest.service} · {since(rows, frame)}")
         blocks.reasons(rows[0].verdict, most=3)
-        frame.link("deployment", state, f"Open deployment {newest.revision}", icon=":material/arrow_forward:")
+        return st.container()
 
 
 def _one_line(frame: Frame, row: DeploymentRow) -> None:
     """Another service's newest deployment: its verdict, its first reason, the way there."""
     this, verdict = row.deployment, row.verdict
     said = verdict.reasons[0].text if verdict.reasons else verdict.needed[0] if verdict.needed else "no reason to doubt it"
-    state = frame.state.only_frame().with_(deployment=deployment_key(this.deployment_id))
     with blocks.line():
         blocks.badge(words.sign_of(words.VERDICTS, verdict.verdict))
         blocks.plain(f"{this.service} {this.revision}: {said}", fill=True)
-    frame.link("deployment", state, f"Open {this.service} {this.revision}", icon=":material/arrow_forward:")
+    _open_link(frame, row, f"Open {this.service} {this.revision}")
+
+
+def _open_link(frame: Frame, row: DeploymentRow, text: str) -> None:
+    state = frame.state.only_frame().with_(deployment=deployment_key(row.deployment.deployment_id))
+    frame.link("deployment", state, text, icon=":material/arrow_forward:")
 
 
 def since(rows: list[DeploymentRow], frame: Frame) -> str:
@@ -120,9 +128,19 @@ def _table(frame: Frame, rows: list[DeploymentRow], urgent: list[DeploymentRow])
 
 
 def _charts(frame: Frame, rows: list[DeploymentRow], service: str) -> None:
+    """The chart, and after it the box that chooses it: what is looked at first is sent first."""
     with st.container(horizontal=True, vertical_alignment="bottom", horizontal_alignment="distribute"):
         st.markdown("#### Failures")
-        shown = st.segmented_control(
+        choice = st.container(width="content")
+    shown = st.session_state.get("chart") or frame.state.chart or CHARTS[0]  # the box is drawn after what it chose
+    if shown == "over time":
+        _over_time(frame, [row for row in rows if row.deployment.service == service], service)
+    elif shown == "400s with interval":
+        _rate(frame, rows)
+    else:
+        _by_deployment(frame)
+    with choice:
+        st.segmented_control(
             "Failures chart",
             CHARTS,
             default=CHARTS[0],
@@ -131,17 +149,16 @@ def _charts(frame: Frame, rows: list[DeploymentRow], service: str) -> None:
             bind="query-params",
             label_visibility="collapsed",
         )
-    if shown == "over time":
-        _over_time(frame, [row for row in rows if row.deployment.service == service], service)
-    elif shown == "400s with interval":
-        blocks.chart(
-            frame.made("rate", lambda: charts.rate_by_deployment(rows, frame.names(), dark=frame.dark)),
-            key="rate",
-            alt="Share of requests answered 400 by deployment, with its 95 percent interval",
-        )
-        st.caption("A point is the measured share, the bar its 95 % interval: few requests make a long bar.")
-    else:
-        _by_deployment(frame)
+
+
+def _rate(frame: Frame, rows: list[DeploymentRow]) -> None:
+    blocks.chart(
+        frame.made("rate", lambda: charts.rate_by_deployment(rows, frame.names(), dark=frame.dark)),
+        key="rate",
+        alt="Share of requests answered 400 by deployment, with its 95 percent interval",
+    )
+    frame.let_draw()
+    st.caption("A point is the measured share, the bar its 95 % interval: few requests make a long bar.")
 
 
 def _by_deployment(frame: Frame) -> None:
@@ -153,6 +170,7 @@ def _by_deployment(frame: Frame) -> None:
         "by-deployment", lambda: charts.failures_by_deployment(cells, frame.names(), dark=frame.dark), frame.filters()
     )
     blocks.chart(figure, key="by-deployment", alt="Refused and failed requests by deployment, stacked by the layer that refused")
+    frame.let_draw()
     if len({cell.deployment_id for cell in cells}) > charts.MOST_COLUMNS:
         st.caption(f"The newest {charts.MOST_COLUMNS} deployments; all of them in the table. Choose a service above for its own.")
     blocks.as_table(
@@ -174,5 +192,6 @@ def _over_time(frame: Frame, rows: list[DeploymentRow], service: str) -> None:
     ]
     figure = frame.made("over-time", lambda: charts.failures_over_time(cells, marks, frame.zone, dark=frame.dark), service)
     blocks.chart(figure, key="over-time", alt="Failures over time, stacked by layer, with the deployments as dotted lines")
+    frame.let_draw()
     blocks.plain(f"{service}, the deployments as dotted lines")
     blocks.as_table(frame, tables.over_time(cells, frame.zone), key="times", alt="Failures over time by layer or category")

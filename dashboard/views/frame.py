@@ -44,7 +44,8 @@ _STALE_MS = 10 * 60_000
 class Frame:
     """Read-only. `version` is the store's at the beginning of this run: one page never mixes two states of the store.
 
-    `identity` names the store within this process: answers of two stores are kept apart."""
+    `identity` names the store within this process: answers of two stores are kept apart. A page calls `let_draw` when what is
+    looked at first is complete: what follows comes to the browser in a second turn."""
 
     workspace: Workspace
     state: ViewState
@@ -55,6 +56,7 @@ class Frame:
     pages: Mapping[str, StreamlitPage] = field(default_factory=dict)
     refresh: Refresh | None = None
     open_workspace: Callable[[], Workspace] | None = None
+    let_draw: Callable[[], None] = lambda: None
 
     def _ask(self, question: str, *arguments: Any) -> Any:
         return _answer(self.workspace, self.identity, self.version, question, repr(arguments), arguments)

@@ -1,6 +1,6 @@
 """The product itself on the captured story: from the landing page to the root cause of deployment 50, without typing."""
 
-import urllib.request
+import re
 
 import pytest
 
@@ -68,7 +68,25 @@ def test_the_ladder_walks_down_from_the_schema_to_the_database(landing):
     assert layers == ["validation", "business_rule", "orm", "orm", "database"]
 
 
-def test_the_page_as_served_names_the_code_of_charts(served_story):
-    """So that the browser reads it while it waits for the first chart."""
-    with urllib.request.urlopen(f"{served_story}/failures") as answer:
-        assert '<script type="module" crossorigin src="./static/js/PlotlyChart.' in answer.read().decode()
+def test_a_page_asks_once_and_reads_its_code_while_it_waits(served_story, look):
+    """What the page's head asks early is not asked again; a chart's code is there on a page without charts; the socket is its own."""
+    page, asked = look(f"{served_story}/sources"), []
+    page.on("request", lambda request: asked.append(re.sub(r"\.[^./]+\.js$", "", request.url).removeprefix(served_story)))
+    page.reload()
+    settle(page)
+    once = ("/_stcore/health", "/_stcore/host-config", "/static/js/PlotlyChart")
+    assert [asked.count(address) for address in once] == [1, 1, 1]
+    assert "[native code]" in page.evaluate("WebSocket.prototype.send.toString()")
+    page.get_by_role("link", name="Failures", exact=True).click()
+    page.locator(".js-plotly-plot .main-svg").first.wait_for()
+    assert asked.count("/static/js/PlotlyChart") == 1
+
+
+def test_verdict_and_picture_stand_side_by_side(landing):
+    """And the box that chooses the picture still does, though it is drawn after it."""
+    card = landing.get_by_role("heading", name="Deployment 50").bounding_box()
+    picture = landing.locator(".js-plotly-plot").first
+    assert picture.bounding_box()["x"] > card["x"] + card["width"]
+    landing.get_by_role("radio", name="over time").click()
+    landing.get_by_text("mentalspace-backend, the deployments as dotted lines").wait_for()
+    assert "chart=over" in landing.url
