@@ -96,14 +96,14 @@ class Batch:
         ends = self.ends_list
         return self.data[ends[number - 1] + 1 if number else 0 : ends[number]].decode("utf-8", "replace")
 
-    def event(self, number: int) -> Event:
-        """One event of the batch; the very one it was made of, if it was."""
+    def event(self, number: int, *, stream: StreamKey | None = None, timestamp_ms: int | None = None) -> Event:
+        """One event of the batch; the very one it was made of, if it was. `stream`, `timestamp_ms`: its own, where they are known."""
         if self.events is not None:
             return self.events[number]
         ingestion = int(self.ingestion_ms[number]) if self.ingestion_ms is not None else -1
         return Event(
-            stream=self.keys[int(self.streams[number])],
-            timestamp_ms=int(self.timestamps_ms[number]),
+            stream=self.keys[int(self.streams[number])] if stream is None else stream,
+            timestamp_ms=int(self.timestamps_ms[number]) if timestamp_ms is None else timestamp_ms,
             text=self.text(number),
             event_id=self.event_ids[number] if self.event_ids is not None else None,
             ingestion_ms=ingestion if ingestion >= 0 else None,

@@ -19,8 +19,9 @@ from __future__ import annotations
 import re
 from collections import defaultdict
 from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
+from copy import copy
 from dataclasses import dataclass, field, replace
-from itertools import chain
+from itertools import chain, count
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -42,7 +43,7 @@ from parsers.reading import (
     sure_boundary,
 )
 from parsers.reading import read as read_by_reference
-from parsers.records import MAX_SILENCE_MS, Block, Record
+from parsers.records import MAX_SILENCE_MS, Framing, Record
 from parsers.requests import count_key
 from parsers.rules import Cache, Rule, RuleSet, load_packs
 from parsers.shapes import Odd, Sayings, Shapes
@@ -52,7 +53,8 @@ if TYPE_CHECKING:
     from parsers.scan import Scanner
 
 ANY_RULE, ANY_PATTERN, FIRST_OPENER = -1, -2, -11  # parsers/scan.py's, which is imported for big inputs only
-MAX_REMEMBERED, MAX_REMEMBERED_EVENTS = 4_096, 100
+MAX_REMEMBERED = 4_096
+MAX_LINES_KNOWN, MAX_CHARS_KNOWN = 8_192, 4 << 20  # of records of several lines
 MAX_RECORD_BYTES = 16_384  # of a JSON record that is read by its class
 MAX_SAYINGS, MAX_SAYING_BYTES = 2_048, 8_192  # of JSON records that a rule may take, and the size of one
 _THE_ID = "\0"  # stands for a record's request id in what all records of its class say; no redacted id looks like it
@@ -96,15 +98,50 @@ class _Wanted:
 
 
 @dataclass(slots=True)
+class _Lines:
+    """The first lines of records that begin alike: what may follow, and what such a record says if nothing does."""
+
+    number: int
+    payload: Payload  # of the last of them
+    framing: Framing
+    said: Any = NOT_KNOWN  # Said | None
+
+
+class _KnownLines:
+    """What follows what in the records that were seen: the frames of a stack trace come a thousand times in one order."""
+
+    def __init__(self) -> None:
+        self._known: dict[tuple[int, str], _Lines] = {}  # by the number of the lines before (0: none) and the event's text
+        self._numbers = count(1)
+        self._chars = 0
+
+    def after(self, lines: _Lines | None, text: str) -> _Lines | None:
+        return self._known.get((lines.number if lines is not None else 0, text))
+
+    def note(self, lines: _Lines | None, text: str, payload: Payload) -> _Lines:
+        """The lines with one more. Forgets what it knows when that is too much; open records go on with what they hold."""
+        if len(self._known) >= MAX_LINES_KNOWN or self._chars > MAX_CHARS_KNOWN:
+            self._known.clear()
+            self._chars = 0
+        framing = copy(lines.framing) if lines is not None else Framing()
+        framing.add(payload)
+        longer = _Lines(number=next(self._numbers), payload=payload, framing=framing)
+        self._known[lines.number if lines is not None else 0, text] = longer
+        self._chars += len(text)
+        return longer
+
+
+@dataclass(slots=True)
 class _Stream:
     """Where the reading of one stream stands."""
 
     worker: StreamReader
     heading: bool = True  # no sure boundary yet
     head: list[tuple[int, Event]] = field(default_factory=list)
-    block: Block | None = None
+    block: _Lines | None = None  # the open record
     block_events: list[tuple[int, Event]] = field(default_factory=list)
-    block_rules: set[int] | None = field(default_factory=set)
+    block_payloads: list[Payload] = field(default_factory=list)
+    block_rules: list[set[int] | None] = field(default_factory=list)
     previous_ms: int | None = None
     seq: int = -1  # of the event before, among those of its millisecond
     first: Event | None = None
@@ -153,6 +190,7 @@ class BulkReader:
         self._payloads: dict[str, Payload] = {}
         self._opens: dict[str, bool] = {}
         self._said: dict[tuple[str | None, ...], Any] = {}
+        self.known_lines = _KnownLines()
         self._shapes = Shapes()
         self._classes_said = Sayings()
         self._sayings: dict[Hashable, _Saying] = {}
@@ -295,8 +333,8 @@ class BulkReader:
         if state is None:
             state = self._streams[key] = _Stream(worker=StreamReader(self._narrowed, key))
         walk = _Walk(self, state, batch, plan, numbers)
-        for count_key_, count in plan.counts.get(int(batch.streams[int(numbers[0])]), {}).items():
-            state.worker.counts[count_key_] += count
+        for cell, requests in plan.counts.get(int(batch.streams[int(numbers[0])]), {}).items():
+            state.worker.counts[cell] += requests
         state.worker.access_lines += int(plan.sure[numbers].sum())
         walk.go()
 
@@ -324,8 +362,7 @@ class BulkReader:
         known: Any = self._said.get(key, NOT_KNOWN)
         if known is NOT_KNOWN:
             known = say(payload, texts, self._narrowed.rules, self.reader.redactor)
-            if len(texts) <= MAX_REMEMBERED_EVENTS:
-                _remember(self._said, key, known)
+            _remember(self._said, key, known)
         said: Said | None = known
         return said
 
@@ -450,6 +487,7 @@ class _Walk:
         self.worker, self.wanted = state.worker, bulk._wanted  # noqa: SLF001  the reader's own hands
         self.numbers: list[int] = numbers.tolist()
         times = np.asarray(batch.timestamps_ms, dtype=np.int64)[numbers]
+        self.times: list[int] = times.tolist()
         self.seqs = _ordinals(times, state)
         self.kinds: list[int] = plan.kinds[numbers].tolist()
         self.stops: list[int] = np.flatnonzero(plan.kinds[numbers] >= LIGHT).tolist()
@@ -501,20 +539,26 @@ class _Walk:
     def heavy(self, at: int) -> None:
         if self.is_record(at):
             return
-        event, payload = self.opened(at)
+        event = self.event(at)
         rules = self.rules_of(at)
+        begun = self.bulk.known_lines.after(None, event.text)
+        if begun is not None:  # as it began before
+            self.begin(at, event, begun, rules)
+            return
+        payload = self.bulk.decoded(event.text)
         self.wanted.numbers = rules
-        state = self.state
         access = self.access_in(self.numbers[at], payload)
         if access is not None:
             self.keep_access(at, event, access, payload)
         elif self.bulk.opens(payload):
-            state.block = Block(seq=self.seqs[at])
-            state.block.add(event, payload)
-            state.block_events = [(self.seqs[at], event)]
-            state.block_rules = rules
+            self.begin(at, event, self.bulk.known_lines.note(None, event.text, payload), rules)
         else:
             self.say(Record(events=(event,), payload=payload, texts=(payload.text,), seq=self.seqs[at]))
+
+    def begin(self, at: int, event: Event, lines: _Lines, rules: set[int] | None) -> None:
+        state = self.state
+        state.block, state.block_payloads, state.block_rules = lines, [lines.payload], [rules]
+        state.block_events = [(self.seqs[at], event)]
 
     def is_record(self, at: int) -> bool:
         """Whether the event is a JSON record that needs no opening; it is kept then, with what all records of its class say."""
@@ -527,7 +571,7 @@ class _Walk:
         saying = bulk.saying(fields, rules) if fields is not None else None
         if fields is None or saying is None:
             return False
-        event = self.batch.event(number)
+        event = self.event(at)
         if isinstance(saying, Access):
             self.wanted.numbers = rules
             self.keep_access(at, event, saying, payload_of(fields))
@@ -592,17 +636,16 @@ class _Walk:
             worker.access_lines += 1
             if access.request_id and worker.openings:
                 worker.openings.pop(self.bulk.reader.redactor.request_id(access.request_id) or "", None)
-            timestamp_ms = int(self.batch.timestamps_ms[self.numbers[at]])
-            worker.counts[count_key(timestamp_ms, access)] += 1
+            worker.counts[count_key(self.times[at], access)] += 1
             return
-        event = self.batch.event(self.numbers[at])
+        event = self.event(at)
         self.wanted.numbers = self.rules_of(at)
         # Without a needle no rule is asked for a cause on the same line: what a record's text would be does not matter.
         self.keep_access(at, event, access, payload or Payload(text=event.text))
 
     def chatter(self, at: int) -> None:
         if self.worker.chatter_left > 0:
-            event = self.batch.event(self.numbers[at])
+            event = self.event(at)
             payload = Payload(text=event.text)
             self.worker.chatter(Record(events=(event,), payload=payload, texts=(event.text,), seq=self.seqs[at]))
 
@@ -612,28 +655,45 @@ class _Walk:
         """Whether the event continues the open record; it is taken into it then."""
         state = self.state
         assert state.block is not None
-        event = self.batch.event(self.numbers[at])
-        payload = Payload(text=event.text) if _is_indented(event.text) else self.bulk.decoded(event.text)
-        if not state.block.takes(event, payload):
+        if self.times[at] - state.block_events[-1][1].timestamp_ms > MAX_SILENCE_MS:
             return False
-        state.block.add(event, payload)
+        event = self.event(at)
+        lines = self.bulk.known_lines.after(state.block, event.text)
+        if lines is None:
+            payload = Payload(text=event.text) if _is_indented(event.text) else self.bulk.decoded(event.text)
+            if not state.block.framing.takes(payload):
+                return False
+            lines = self.bulk.known_lines.note(state.block, event.text, payload)
+        state.block = lines
+        state.block_payloads.append(lines.payload)
         state.block_events.append((self.seqs[at], event))
-        rules = self.rules_of(at)
-        state.block_rules = None if rules is None or state.block_rules is None else state.block_rules | rules
+        state.block_rules.append(self.rules_of(at))
         self.uncount(at)
         return True
 
     def close(self) -> None:
         state = self.state
         assert state.block is not None
-        self.wanted.numbers = state.block_rules
-        self.say(state.block.record())
-        state.block, state.block_events, state.block_rules = None, [], set()
+        lines, redactor = state.block, self.bulk.reader.redactor
+        payloads = state.block_payloads
+        record = Record(
+            events=tuple([event for _, event in state.block_events]),
+            payload=payloads[0],
+            texts=tuple([payload.text for payload in payloads]),
+            seq=state.block_events[0][0],
+            cut=lines.framing.full,
+        )
+        if lines.said is NOT_KNOWN:
+            some = [rules for rules in state.block_rules if rules is not None]
+            self.wanted.numbers = set().union(*some) if len(some) == len(state.block_rules) else None
+            lines.said = say(record.payload, record.texts, self.bulk._narrowed.rules, redactor)  # noqa: SLF001
+        self.worker.keep(record, fact_of(record, lines.said, redactor) if lines.said is not None else None)
+        state.block, state.block_events, state.block_payloads, state.block_rules = None, [], [], []
 
     def is_head(self, at: int) -> bool:
         """The leading events up to the first sure boundary are kept as they are: they may belong to the record before."""
         state = self.state
-        event = self.batch.event(self.numbers[at])
+        event = self.event(at)
         late = bool(state.head) and event.timestamp_ms - state.head[-1][1].timestamp_ms > MAX_SILENCE_MS
         if late or len(state.head) >= MAX_HEAD_EVENTS or sure_boundary(event):
             return False
@@ -647,16 +707,15 @@ class _Walk:
             return
         access = parse_access(decode(self.batch.text(self.numbers[at])), health_paths=self.bulk.reader.health_paths)
         assert access is not None
-        key = count_key(int(self.batch.timestamps_ms[self.numbers[at]]), access)
+        key = count_key(self.times[at], access)
         counts = self.worker.counts
         counts[key] -= 1
         if not counts[key]:
             del counts[key]
         self.worker.access_lines -= 1
 
-    def opened(self, at: int) -> tuple[Event, Payload]:
-        event = self.batch.event(self.numbers[at])
-        return event, self.bulk.decoded(event.text)
+    def event(self, at: int) -> Event:
+        return self.batch.event(self.numbers[at], stream=self.worker.stream, timestamp_ms=self.times[at])
 
     def rules_of(self, at: int) -> set[int] | None:
         number = self.numbers[at]

@@ -72,13 +72,13 @@ class Record:
 
 
 @dataclass(slots=True)
-class Block:
-    """An open record. Its state is a function of its events alone, so a block can be rebuilt from them."""
+class Framing:
+    """What decides which event continues an open record, but for the time between them: a function of the texts so far."""
 
-    events: list[Event] = field(default_factory=list)
-    payloads: list[Payload] = field(default_factory=list)
-    seq: int = 0
+    events: int = 0
     chars: int = 0
+    structured: bool = False  # the first event is JSON or its like
+    last: str = ""
     depth: int = 0  # brackets that are open at line ends
     prisma_text: int = 0  # lines of plain text that a Prisma block may still take
     traceback: bool = False
@@ -87,10 +87,11 @@ class Block:
     pydantic: bool = False
     node_head: bool = False
 
-    def add(self, event: Event, payload: Payload) -> None:
-        self.events.append(event)
-        self.payloads.append(payload)
-        text = payload.text
+    def add(self, payload: Payload) -> None:
+        text = self.last = payload.text
+        if not self.events:
+            self.structured = payload.fields is not None
+        self.events += 1
         self.chars += len(text) + 1
         self._note(text)
 
@@ -122,23 +123,21 @@ class Block:
         if not self.node_head and line[-1:].isdigit():
             self.node_head = _NODE_HEAD.search(line) is not None
 
-    def takes(self, event: Event, payload: Payload) -> bool:
-        """Whether the next event of the stream continues this record."""
-        if event.timestamp_ms - self.events[-1].timestamp_ms > MAX_SILENCE_MS or self.full:
+    def takes(self, payload: Payload) -> bool:
+        """Whether the next event of the stream, if it comes in time, continues this record."""
+        if self.full or payload.fields is not None or self.structured:
             return False
         text = payload.text
-        if payload.fields is not None or self.payloads[0].fields is not None:
-            return False
         if HARD_START.match(text):
             return _SERVER_LOG_DETAIL.search(text[:300]) is not None and _SERVER_LOG_DETAIL.search(text[:300]).start() < 200  # type: ignore[union-attr]
         return self._continues(text)
 
     @property
     def full(self) -> bool:
-        return len(self.events) >= MAX_EVENTS or self.chars >= MAX_CHARS
+        return self.events >= MAX_EVENTS or self.chars >= MAX_CHARS
 
     def _continues(self, text: str) -> bool:
-        last = self.payloads[-1].text
+        last = self.last
         if not text.strip() or _CONTINUATION.match(text):
             return True
         if self.depth > 0:
@@ -154,7 +153,7 @@ class Block:
             return True
         if self.pydantic and _PYDANTIC_FIELD.match(text) and (last[:1] == " " or _PYDANTIC_HEAD.search(last) is not None):
             return True
-        if len(self.events) == 1 and _TRACEBACK_HEAD.match(text) and not _INFORMS.search(last[:120]):
+        if self.events == 1 and _TRACEBACK_HEAD.match(text) and not _INFORMS.search(last[:120]):
             return True  # logging.exception, uvicorn: the line that names the failure stands before its traceback
         if self.traceback:
             return (last[:1] in (" ", "\t") and _PYTHON_EXCEPTION.match(text) is not None) or _TRACEBACK_HEAD.match(
@@ -164,7 +163,26 @@ class Block:
             return True
         if self.node_head and last[:1] in (" ", "^"):
             return True
-        return _ERROR_HEAD_EMPTY.search(last) is not None and len(self.events) == 1
+        return _ERROR_HEAD_EMPTY.search(last) is not None and self.events == 1
+
+
+@dataclass(slots=True)
+class Block:
+    """An open record."""
+
+    events: list[Event] = field(default_factory=list)
+    payloads: list[Payload] = field(default_factory=list)
+    seq: int = 0
+    framing: Framing = field(default_factory=Framing)
+
+    def add(self, event: Event, payload: Payload) -> None:
+        self.events.append(event)
+        self.payloads.append(payload)
+        self.framing.add(payload)
+
+    def takes(self, event: Event, payload: Payload) -> bool:
+        """Whether the next event of the stream continues this record."""
+        return event.timestamp_ms - self.events[-1].timestamp_ms <= MAX_SILENCE_MS and self.framing.takes(payload)
 
     def record(self) -> Record:
         return Record(
@@ -172,7 +190,7 @@ class Block:
             payload=self.payloads[0],
             texts=tuple(payload.text for payload in self.payloads),
             seq=self.seq,
-            cut=self.full,
+            cut=self.framing.full,
         )
 
 

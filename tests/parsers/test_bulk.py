@@ -301,6 +301,36 @@ def test_without_hyperscan_the_answers_are_the_same():
     assert_same(events, fast(events, scanner=scanner_for(RULES, cache=CACHE, engine=LiteralEngine)))
 
 
+@pytest.mark.parametrize("limit", [0, 3, 40])
+def test_forgetting_what_is_known_changes_nothing(monkeypatch, limit):
+    """What is remembered of records is bounded; an open record goes on when all of it is forgotten."""
+    for name in ("MAX_REMEMBERED", "MAX_LINES_KNOWN", "MAX_SAYINGS"):
+        monkeypatch.setattr(f"parsers.bulk.{name}", limit)
+    events = in_order([*made_up(11, 500), *failures(11, 100)])
+    reader = BulkReader(Reader(rules=RULES, redactor=REDACTOR), scanner=SCANNER)
+
+    for batch in in_batches(events, 2_000):
+        reader.feed(batch)
+
+    remembered = (reader.known_lines._known, reader._sayings, reader._payloads, reader._said)
+    assert all(len(known) <= max(limit, 1) for known in remembered)
+    assert_same(events, reader.take())
+
+
+def test_records_that_begin_alike_and_go_on_otherwise_stay_apart():
+    """The same lines in the same order are one record known; a pause, another line or another end make another."""
+    trace = ["Error: boom", "    at run (/app/x.js:1:2) {", "  code: 'P2011',", "}"]
+    pauses = (0, 0, 3_000, 0, 1)
+    lines = [(pause, line) for pause in pauses for line in (*trace, "saved")]
+    lines += [(pause, trace[number]) for pause, number in ((0, 0), (0, 2), (0, 0), (5_000, 1), (0, 2), (0, 0), (0, 0))]
+    now, events = 1_763_478_000_000, []
+    for number, (pause, text) in enumerate(lines):
+        now += pause
+        events.append(Event(stream=StreamKey(log_stream="a/b/c"), timestamp_ms=now, text=text, event_id=f"{number:040d}"))
+
+    assert_same(events, fast(events))
+
+
 def test_taking_in_between_loses_nothing():
     """What was read before and after a `take` adds up to the reading of the whole."""
     events = in_order(made_up(3, 500))
