@@ -59,6 +59,8 @@ MAX_RECORD_BYTES = 16_384  # of a JSON record that is read by its class
 MAX_SAYINGS, MAX_SAYING_BYTES = 2_048, 8_192  # of JSON records that a rule may take, and the size of one
 _THE_ID = "\0"  # stands for a record's request id in what all records of its class say; no redacted id looks like it
 NOT_KNOWN = object()
+_NONE: frozenset[int] = frozenset()
+_AND_ANY_PATTERN = frozenset((ANY_PATTERN,))
 _LEVELS_LOOKED_AT = (None, "error", "fatal")  # of a JSON record without a needle of any rule
 # What access lines of requests' beginnings hold (parsers/access.py); `<` as Go's JSON writes it, too.
 _OPENING_WORDS = (
@@ -82,7 +84,7 @@ class _Wanted:
         )
         self.openers = list(dict.fromkeys(text for pack in rules.packs for text in pack.openers))
         self._openers = [re.compile(text) for text in self.openers]
-        self.numbers: set[int] | None = set()  # None: any rule
+        self.numbers: frozenset[int] | None = frozenset()  # None: any rule
 
     def candidates(self, text: str) -> list[Rule]:
         if self.numbers is None:
@@ -141,7 +143,7 @@ class _Stream:
     block: _Lines | None = None  # the open record
     block_events: list[tuple[int, Event]] = field(default_factory=list)
     block_payloads: list[Payload] = field(default_factory=list)
-    block_rules: list[set[int] | None] = field(default_factory=list)
+    block_rules: list[frozenset[int] | None] = field(default_factory=list)
     previous_ms: int | None = None
     seq: int = -1  # of the event before, among those of its millisecond
     first: Event | None = None
@@ -366,7 +368,7 @@ class BulkReader:
         said: Said | None = known
         return said
 
-    def saying(self, fields: dict[str, Any], rules: set[int]) -> _Saying | Access | None:
+    def saying(self, fields: dict[str, Any], rules: frozenset[int]) -> _Saying | Access | None:
         """What a JSON record says, read once for all that say the same; its request if it is an access line.
 
         None: it is to be opened first. `fields`: as `_decoded_record` gives them. `rules`: those whose needles stand in it; where
@@ -390,7 +392,7 @@ class BulkReader:
         known = self._sayings[key] = self._new_saying(fields, rules)
         return known
 
-    def _new_saying(self, fields: dict[str, Any], rules: set[int]) -> _Saying:
+    def _new_saying(self, fields: dict[str, Any], rules: frozenset[int]) -> _Saying:
         payload, redactor = payload_of(fields), self.reader.redactor
         self._wanted.numbers = rules
         keys = replace(request_keys(fields, payload.text, redactor), request_id=_THE_ID)
@@ -424,7 +426,7 @@ class _Plan:
     candidates: Any
     refused: dict[int, Parts]
     sure: Any
-    rules: dict[int, set[int]]
+    rules: dict[int, frozenset[int]]
     escaped: Any
     counts: dict[int, dict[tuple[int, str, str, int, bool, bool], int]]
 
@@ -555,7 +557,7 @@ class _Walk:
         else:
             self.say(Record(events=(event,), payload=payload, texts=(payload.text,), seq=self.seqs[at]))
 
-    def begin(self, at: int, event: Event, lines: _Lines, rules: set[int] | None) -> None:
+    def begin(self, at: int, event: Event, lines: _Lines, rules: frozenset[int] | None) -> None:
         state = self.state
         state.block, state.block_payloads, state.block_rules = lines, [lines.payload], [rules]
         state.block_events = [(self.seqs[at], event)]
@@ -563,7 +565,7 @@ class _Walk:
     def is_record(self, at: int) -> bool:
         """Whether the event is a JSON record that needs no opening; it is kept then, with what all records of its class say."""
         number, bulk = self.numbers[at], self.bulk
-        rules = self.plan.rules.get(number, set())
+        rules = self.plan.rules.get(number, _NONE)
         if self.plan.escaped is None or not self.plan.escaped[number] or ANY_RULE in rules:
             return False
         line = self.batch.line(number)
@@ -685,7 +687,7 @@ class _Walk:
         )
         if lines.said is NOT_KNOWN:
             some = [rules for rules in state.block_rules if rules is not None]
-            self.wanted.numbers = set().union(*some) if len(some) == len(state.block_rules) else None
+            self.wanted.numbers = _NONE.union(*some) if len(some) == len(state.block_rules) else None
             lines.said = say(record.payload, record.texts, self.bulk._narrowed.rules, redactor)  # noqa: SLF001
         self.worker.keep(record, fact_of(record, lines.said, redactor) if lines.said is not None else None)
         state.block, state.block_events, state.block_payloads, state.block_rules = None, [], [], []
@@ -717,13 +719,13 @@ class _Walk:
     def event(self, at: int) -> Event:
         return self.batch.event(self.numbers[at], stream=self.worker.stream, timestamp_ms=self.times[at])
 
-    def rules_of(self, at: int) -> set[int] | None:
+    def rules_of(self, at: int) -> frozenset[int] | None:
         number = self.numbers[at]
-        rules = self.plan.rules.get(number, set())
+        rules = self.plan.rules.get(number, _NONE)
         if ANY_RULE in rules:
             return None
         # Behind a wrapper an opener may stand that no needle is known of.
-        return {*rules, ANY_PATTERN} if self.plan.escaped is not None and self.plan.escaped[number] else rules
+        return rules | _AND_ANY_PATTERN if self.plan.escaped is not None and self.plan.escaped[number] else rules
 
 
 def _ordinals(times: Any, state: _Stream) -> list[int]:

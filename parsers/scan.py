@@ -29,6 +29,7 @@ WEAK_BITS = 18.0  # a choice less telling than that is compared with the others 
 BARE_BITS = 9.0  # less than that is a bracket and a blank
 FREQUENT = 8.0  # times in the sample: more than that is frequent
 FIRST_HALF = 1 << 40
+MAX_KNOWN, MAX_KNOWN_CODES = 4_096, 100  # what so many runs of so many needles stand for is remembered
 _STEP = 1 << 20  # a hit is packed as end * _STEP + code
 ANY_RULE = -1  # an event that has to be looked at with every rule
 ANY_PATTERN = -2  # ... with every pattern of `look_at`
@@ -240,7 +241,7 @@ def best_engine() -> EngineMaker:
 class Marks:
     """What the scan says of a batch. `rules`: event -> numbers of the rules that may take it, and what else it has to be looked at for (negative)."""
 
-    rules: dict[int, set[int]]
+    rules: dict[int, frozenset[int]]
     escaped: Flags | None  # which events are JSON or its like; None: not one of them
 
 
@@ -288,7 +289,7 @@ class Scanner:
         """Which events of the batch can matter, and by which rules."""
         data = memoryview(batch.data)
         ends = np.asarray(batch.ends, dtype=np.int64)
-        rules: dict[int, set[int]] = {}
+        rules: dict[int, frozenset[int]] = {}
         flags: Flags | None = None
         for first, last in _stretches(ends):
             begin, end = batch.start(first), int(ends[last - 1]) + 1
@@ -337,26 +338,28 @@ class _Side:
     ) -> None:
         frequency = _Frequency(sample[:SAMPLE_BYTES])
         found: dict[Needle, set[int]] = {}
-        self.everywhere: set[int] = set()  # rules that no needle is known of
+        everywhere: set[int] = set()  # rules that no needle is known of
         self._halves: list[int] = []  # of pattern n, the target that needs both of FIRST_HALF + 2n and FIRST_HALF + 2n + 1
         for target, patterns in zip(targets, choices, strict=True):
             for some in patterns:
                 chosen = _chosen(some, frequency)
                 if not chosen:
-                    self.everywhere.add(target)
+                    everywhere.add(target)
                 tokens = [target] if len(chosen) == 1 else [FIRST_HALF + 2 * len(self._halves) + half for half in (0, 1)]
                 if len(chosen) > 1:
                     self._halves.append(target)
                 for token, choice in zip(tokens, chosen, strict=False):
                     for needle in choice:
                         found.setdefault(needle, set()).add(token)
+        self.everywhere = frozenset(everywhere)
+        self._known: dict[tuple[int, ...], frozenset[int]] = {}
         self.needles = sorted(found)
         self._targets = [tuple(found[needle]) for needle in self.needles]
         specials = [*specials, *((text, ANY_RULE) for text in _UNTRUSTED)]
         self._targets += [(target,) for _, target in specials]
         self._engine = build(self.needles, [text for text, _ in specials])
 
-    def mark_some(self, data: memoryview, ends: Integers, first: int, which: Flags, rules: dict[int, set[int]]) -> None:
+    def mark_some(self, data: memoryview, ends: Integers, first: int, which: Flags, rules: dict[int, frozenset[int]]) -> None:
         """Marks some of a stretch's events: few of them are copied together, most of them are scanned among the others."""
         count = int(which.sum())
         if 2 * count > len(ends):
@@ -368,27 +371,36 @@ class _Side:
                 texts[0] = bytes(data[: int(ends[0])])
             some = memoryview(b"\n".join((*texts, b"")))
             some_ends = np.cumsum([len(text) + 1 for text in texts]) - 1
-            marked: dict[int, set[int]] = {}
+            marked: dict[int, frozenset[int]] = {}
             self.mark(some, some_ends, 0, None, marked)
             rules.update((first + int(numbers[event]), found) for event, found in marked.items())
 
-    def mark(self, data: memoryview, ends: Integers, first: int, only: Flags | None, rules: dict[int, set[int]]) -> None:
+    def mark(self, data: memoryview, ends: Integers, first: int, only: Flags | None, rules: dict[int, frozenset[int]]) -> None:
         events, codes = self._engine.find(data, ends)
         if only is not None and len(events):
             kept = only[events]
             events, codes = events[kept], codes[kept]
-        targets, marked = self._targets, dict[int, set[int]]()
-        last, current = -1, set[int]()
-        for event, code in zip((events + first).tolist(), codes.tolist(), strict=True):
-            if event != last:
-                last = event
-                current = marked.setdefault(event, set())
-            current.update(targets[code])
         if self.everywhere:
-            for event in range(first, first + len(ends)):
-                if only is None or only[event - first]:
-                    marked.setdefault(event, set()).update(self.everywhere)
-        rules.update((event, whole) for event, tokens in marked.items() if (whole := self._whole(tokens)))
+            some = range(first, first + len(ends)) if only is None else (np.flatnonzero(only) + first).tolist()
+            rules.update((event, self.everywhere) for event in some)
+        bounds = [0, *(np.flatnonzero(np.diff(events)) + 1).tolist(), len(events)] if len(events) else [0]
+        found, standing = codes.tolist(), (events[bounds[:-1]] + first).tolist()
+        for event, begin, end in zip(standing, bounds, bounds[1:], strict=False):
+            whole = self._stand_for(tuple(found[begin:end]))
+            if whole:
+                rules[event] = whole
+
+    def _stand_for(self, codes: tuple[int, ...]) -> frozenset[int]:
+        """What the codes found in one event stand for. Lines of one kind hold the same needles in the same order."""
+        known = self._known.get(codes)
+        if known is None:
+            tokens = set(self.everywhere).union(*[self._targets[code] for code in codes])
+            known = frozenset(self._whole(tokens))
+            if len(self._known) >= MAX_KNOWN:
+                self._known.clear()
+            if len(codes) <= MAX_KNOWN_CODES:
+                self._known[codes] = known
+        return known
 
     def _whole(self, tokens: set[int]) -> set[int]:
         """The targets among tokens; of what has two halves only where both are."""
