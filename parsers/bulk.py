@@ -31,7 +31,7 @@ from parsers.batch import Batch, in_batches
 from parsers.classify import ERROR_LIKE, Said, access_fact, fact_of, request_id_of, request_keys, say
 from parsers.formats import Payload, decode, payload_of, structured, structured_of
 from parsers.masks import Redactor
-from parsers.model import Access, Event, StreamKey
+from parsers.model import Access, Event, Match, StreamKey
 from parsers.reading import (
     MAX_HEAD_EVENTS,
     Reader,
@@ -159,15 +159,19 @@ class _Saying:
 
     payload: Payload
     said: Said | None
+    named: tuple[dict[str, Any], ...] = ()  # the matches' fields where they hold the request's id
 
     def of(self, fields: Mapping[str, Any], redactor: Redactor) -> Said | None:
         """What the record with these fields says: the same, with its own request id."""
         said = self.said
-        if said is None or not any(match.request_id == _THE_ID for match in said.matches):
+        if said is None or not self.named:
             return said
         own = request_id_of(fields, redactor)
-        matches = [replace(match, request_id=own) if match.request_id == _THE_ID else match for match in said.matches]
-        return replace(said, matches=tuple(matches))
+        matches = [
+            Match(**{**match, "request_id": own if match["request_id"] == _THE_ID else match["request_id"]})
+            for match in self.named
+        ]
+        return Said(matches=tuple(matches), unexplained=said.unexplained, deciding=said.deciding)
 
 
 def scanner_for(rules: RuleSet, sample: bytes = b"", *, cache: Cache | None = None, engine: Any = None) -> Scanner:
@@ -397,7 +401,13 @@ class BulkReader:
         self._wanted.numbers = rules
         keys = replace(request_keys(fields, payload.text, redactor), request_id=_THE_ID)
         said = say(payload, (payload.text,), self._narrowed.rules, redactor, keys)
-        return _Saying(payload=Payload(text=payload.text, level=payload.level), said=said)
+        matches = said.matches if said is not None else ()
+        named = any(match.request_id == _THE_ID for match in matches)
+        return _Saying(
+            payload=Payload(text=payload.text, level=payload.level),
+            said=said,
+            named=tuple([{one: getattr(match, one) for one in Match.__slots__} for match in matches]) if named else (),
+        )
 
     # ---- out ----
 

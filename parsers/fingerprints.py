@@ -37,6 +37,7 @@ _MIXED_SEGMENT = late(r"[A-Za-z0-9_=-]{16,}\Z")
 _WORD_IDS = late(r"(?:v\d+|oauth2|[a-z]{1,3}\d{1,2})\Z")
 
 
+@lru_cache(maxsize=8_192)
 def is_id_segment(segment: str) -> bool:
     """Whether a path segment names one thing rather than a kind: numbers, UUIDs, hashes, ids, e-mail addresses, tokens of ours."""
     if not segment or _WORD_IDS.match(segment):

@@ -59,6 +59,7 @@ MAX_LINE_CHARS = 4_096  # of a line of text; the rest is hidden and counted
 MAX_JSON_CHARS = 65_536  # of a line of JSON; longer ones are read as text
 MAX_JSON_TEXT_CHARS = 16_384  # of all messages in it together; the rest collapses
 MAX_REMEMBERED = 8_192  # paths: every access line asks for one
+MAX_REMEMBERED_SEGMENT = 80  # characters of a path's segment: routes have a few hundred of them
 MAX_PASSES = 5  # until a text no longer changes
 MAX_DEPTH = 5  # strings in strings in strings
 UNREADABLE = "<redacted: unreadable>"
@@ -127,6 +128,7 @@ class Redactor:
         self._words = WORDS | words if words else WORDS
         self.strict = strict
         self._paths: dict[str, str] = {}
+        self._segments: dict[str, str] = {}
 
     def token(self, kind: str, value: str) -> str:
         """`<kind:3f9c01ab>`: the same value gives the same token under the same key. A token of ours stays what it is."""
@@ -452,6 +454,16 @@ class Redactor:
             return part
         if len(part) == 36 and _UUID.match(part):  # as the masks would, which is most of what a path costs
             return self.token("uuid", part)
+        shown = self._segments.get(part)
+        if shown is None:
+            shown = self._masked_segment(part)
+            if len(part) <= MAX_REMEMBERED_SEGMENT:
+                if len(self._segments) >= MAX_REMEMBERED:
+                    self._segments.clear()
+                self._segments[part] = shown
+        return shown
+
+    def _masked_segment(self, part: str) -> str:
         masked = self._patterns(part.replace("%40", "@"))
         if masked != part.replace("%40", "@"):
             return masked if PLACEHOLDER.fullmatch(masked) else self.token("id", part)

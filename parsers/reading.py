@@ -408,8 +408,8 @@ class Reading:
     @cached_property
     def findings(self) -> tuple[Finding, ...]:
         """Sorted by stream, time, id."""
-        every = [f for fold in self.folds.values() for f in (*fold.runs.findings, *fold.findings)]
-        return tuple(sorted(every, key=lambda f: (f.stream, f.timestamp_ms, f.id)))
+        folds = self.folds.values()  # sorted by stream
+        return tuple([f for fold in folds for f in sorted((*fold.runs.findings, *fold.findings), key=_by_time)])
 
     @cached_property
     def migration_runs(self) -> tuple[MigrationRun, ...]:
@@ -449,6 +449,10 @@ class Reading:
             )
             for (stream, fp), facts in groups.items()
         )
+
+
+def _by_time(finding: Finding) -> tuple[int, str]:
+    return finding.timestamp_ms, finding.id
 
 
 def sealed(reader: Reader, one: StreamReading) -> StreamReading:

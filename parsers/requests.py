@@ -12,6 +12,7 @@ from bisect import bisect_left
 from collections import defaultdict, deque
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
 
 from parsers.classify import severity_of
 from parsers.masks import fingerprint, skeleton
@@ -123,6 +124,10 @@ class _Linker:
         if fact.matches and any(not m.framework for m in fact.matches):
             refusal.group = _group_of(fact)
             refusal.link = CauseLink.SAME_LINE
+        if not self.waiting and not access.request_id:  # most often nothing waits
+            if refusal.group is None:
+                self.bare.append(refusal)
+            return
         for find, link in (
             (self._by_request_id, CauseLink.REQUEST_ID),
             (self._by_route, CauseLink.ROUTE),
@@ -440,11 +445,14 @@ def _finding(
     method = (access.method if access is not None else None) or (group.method if group is not None else None)
     path = (access.path if access is not None else None) or (group.path if group is not None else None)
     route = (access.route if access is not None else None) or (cause.route if cause is not None else None) or _group_route(group)
-    ordered = [deciding, *(fact for fact in sorted(facts, key=_position) if fact is not deciding)]
+    ordered = [deciding]
+    if len(facts) > 1 or facts[0] is not deciding:
+        ordered += [fact for fact in sorted(facts, key=_position) if fact is not deciding]
     extra = _said_by_others(group, cause)
     code = (cause.code if cause is not None else None) or extra.code
     system = cause.system if cause is not None else None
-    title = _title(method, route, status, cause, bool(access is not None and access.aborted))
+    aborted = access.aborted if access is not None else False
+    said = cause.title if cause is not None else ""
     return Finding(
         id=_id(stream, at),
         rule_id=cause.rule_id if cause is not None else _answer_rule(group),
@@ -457,28 +465,21 @@ def _finding(
         outcome=None,
         layer=layer,
         status=status,
-        aborted=access.aborted if access is not None else False,
+        aborted=aborted,
         method=method,
         route=route,
         path=path,
         fields=_refused_fields(group, cause) or extra.fields,
-        title=title,
+        title=_title(method, route, status, said, aborted),
         evidence=_evidence(ordered),
-        fingerprint=fingerprint(
-            category=category,
-            system=system,
-            code=code if category is not Category.VALIDATION else None,
-            route=f"{method or ''} {route or ''}".strip() or None,
-            words=skeleton(cause.title if cause is not None else ""),
-            extra=[str(layer), str(status or "")],
-        ),
+        fingerprint=_fingerprint(method, route, status, said, category, layer, system, code),
         stream=stream,
         timestamp_ms=at.timestamp_ms,
-        event_ids=tuple(dict.fromkeys(i for fact in ordered for i in fact.event_ids))[:100],
+        event_ids=tuple(dict.fromkeys([i for fact in ordered for i in fact.event_ids]))[:100],
         request_id=(access.request_id if access is not None else None) or (group.request_id if group is not None else None),
         client=(access.client if access is not None else None) or (group.client if group is not None else None),
         cause_link=link,
-        events=sum(fact.events for fact in ordered),
+        events=sum([fact.events for fact in ordered]),
         table=(cause.table if cause is not None else None) or extra.table,
     )
 
@@ -539,16 +540,37 @@ def _refused_fields(group: _Group | None, cause: Match | None) -> tuple[str, ...
     return tuple(dict.fromkeys([*cause.fields, *(name for names in again for name in names)]))[:MAX_FIELDS]
 
 
-def _title(method: str | None, route: str | None, status: int | None, cause: Match | None, aborted: bool) -> str:
+@lru_cache(maxsize=4_096)
+def _fingerprint(
+    method: str | None,
+    route: str | None,
+    status: int | None,
+    said: str,
+    category: Category,
+    layer: Layer,
+    system: str | None,
+    code: str | None,
+) -> str:
+    return fingerprint(
+        category=category,
+        system=system,
+        code=code if category is not Category.VALIDATION else None,
+        route=f"{method or ''} {route or ''}".strip() or None,
+        words=skeleton(said),
+        extra=[str(layer), str(status or "")],
+    )
+
+
+@lru_cache(maxsize=4_096)
+def _title(method: str | None, route: str | None, status: int | None, said: str, aborted: bool) -> str:
     request = f"{method or ''} {route or ''}".strip()
     answer = "aborted by the client" if aborted else f"{status} {_REASONS.get(status, '')}".strip() if status else ""
     head = f"{request} {answer}".strip()
-    said = cause.title if cause is not None else ""
     return f"{head}: {said}" if head and said else head or said
 
 
 def _evidence(facts: Sequence[Fact]) -> tuple[Evidence, ...]:
-    return tuple(e for fact in facts for e in fact.evidence)[:12]
+    return tuple([e for fact in facts for e in fact.evidence])[:12]
 
 
 def _position(fact: Fact) -> tuple[int, int]:
