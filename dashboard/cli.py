@@ -228,6 +228,7 @@ def _judged(options: argparse.Namespace, paths: Sequence[str] = (), **judging: A
             health_paths=settings.health_paths,
             at_ms=_time(getattr(options, "at", None)),
             cache=ScanCache(),
+            tasks=settings.tasks,
         )
     if getattr(options, "at", None):
         raise _usage("--at needs --from: the store keeps counts, not every line", hint="name the scene or log files: --from PATH")
@@ -708,6 +709,7 @@ def _rules_command(options: argparse.Namespace) -> int:
 
 def _rules_check(rules: RuleSet, paper: Any) -> int:
     from dashboard.rulecheck import check_rules
+    from parsers import counted
 
     report = check_rules(rules)
     for problem in report.problems:
@@ -715,7 +717,7 @@ def _rules_check(rules: RuleSet, paper: Any) -> int:
     for overlap in report.overlaps:
         paper.line(f"· {overlap}")
     paper.line(f"slowest on a pumped line of 64 kB: {report.slowest_rule}, {report.slowest_ms:.1f} ms")
-    paper.line(f"{report.rules} rules, {report.examples} examples, {len(report.problems)} problem(s)")
+    paper.line(f"{report.rules} rules, {report.examples} examples, {counted(len(report.problems), 'problem')}")
     return 1 if report.problems else 0
 
 
@@ -762,13 +764,17 @@ def _add_fetch(commands: Commands) -> None:
 
 
 def _fetch(options: argparse.Namespace) -> int:
+    from parsers import counted
+
     settings = _settings(options)
     if options.sources:
         from dashboard.workspace import Workspace
 
         with Workspace.open(settings) as workspace:
             report = workspace.collect()
-        _say(f"{report.events:,} events of {report.streams} stream(s) read, {report.unchanged} source(s) unchanged")
+        _say(
+            f"{report.events:,} events of {counted(report.streams, 'stream')} read, {counted(report.unchanged, 'source')} unchanged"
+        )
         for notice in report.notices:
             _say(f"note: {notice}")
         return 0
@@ -898,6 +904,7 @@ def _export(options: argparse.Namespace) -> int:
 
     from dashboard.exporting import export
     from dashboard.workspace import Workspace
+    from parsers import counted
 
     settings = _settings(options)
     if not settings.sources and not settings.store.exists():
@@ -910,9 +917,11 @@ def _export(options: argparse.Namespace) -> int:
                 workspace.collect()
             report = export(workspace, Path(options.folder), options.format)
     for table, rows in sorted(report.rows.items()):
-        sys.stdout.write(f"{rows:>10,} rows in {report.files[table]:>6,} file(s)  {table}\n")
+        sys.stdout.write(
+            f"{rows:>10,} rows in {report.files[table]:>6,} {'file ' if report.files[table] == 1 else 'files'}  {table}\n"
+        )
     if report.removed:
-        _say(f"{report.removed} file(s) of an earlier export removed: the store says otherwise now")
+        _say(f"{counted(report.removed, 'file')} of an earlier export removed: the store says otherwise now")
     return 0
 
 
@@ -928,11 +937,12 @@ def _add_forget(commands: Commands) -> None:
 def _forget(options: argparse.Namespace) -> int:
     from dashboard.settings import load_settings
     from dashboard.workspace import Workspace
+    from parsers import counted
 
     settings = load_settings({"store": options.store} if options.store else {}, config=options.config)
     with Workspace.open(settings) as workspace:
         gone = workspace.forget(service=options.service, before_ms=_time(options.before), everything=options.everything)
-    _say(f"{gone} stream(s) forgotten")
+    _say(f"{counted(gone, 'stream')} forgotten")
     return 0
 
 

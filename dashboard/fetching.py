@@ -305,7 +305,7 @@ class Fetcher:
         facts = ecs.facts_of(database, origin)
         coverage = [state.coverage for state in rollups.streams(database, origin=origin)]
         with database.write() as sql:
-            ecs.keep_attributions(sql, attribute(coverage, facts))
+            ecs.keep_attributions(sql, attribute(coverage, facts, given=self.settings.tasks))
         return complete_to
 
     def _look_for_tasks(self, sink: StoreSink, window: Window) -> None:

@@ -78,9 +78,10 @@ def judge_paths(
     health_paths: Sequence[str] = (),
     at_ms: int | None = None,
     cache: Cache | None = None,
+    tasks: Mapping[str, str] | None = None,
 ) -> Judgement:
     """Reads and judges files or scenes. `at_ms`: judge as it could have been judged then (epoch ms UTC).
-    `cache`: where what the fast path derives from the rules is kept.
+    `cache`: where what the fast path derives from the rules is kept. `tasks`: the user's map task id -> family:revision.
 
     Raises InputError for a path that is not there, PackError for a broken pack.
     """
@@ -88,7 +89,8 @@ def judge_paths(
     events = scene.events if at_ms is None else (e for e in scene.events if (e.ingestion_ms or e.timestamp_ms) <= at_ms)
     reading = read(events, rules=rules or load_packs(), redactor=redactor, health_paths=health_paths, cache=cache)
     as_of = at_ms or scene.as_of_ms or max((c.last_event_ms or 0 for c in reading.coverage), default=0)
-    return judge_reading(reading, ecs_facts(scene.ecs or {}), as_of, settings=settings, notices=tuple(scene.notices), at_ms=at_ms)
+    facts, notices = ecs_facts(scene.ecs or {}), tuple(scene.notices)
+    return judge_reading(reading, facts, as_of, settings=settings, notices=notices, at_ms=at_ms, tasks=tasks)
 
 
 def judge_reading(
@@ -99,12 +101,13 @@ def judge_reading(
     settings: JudgeSettings | None = None,
     notices: Sequence[str] = (),
     at_ms: int | None = None,
+    tasks: Mapping[str, str] | None = None,
 ) -> Judgement:
-    """The judgement of a reading and what ECS said."""
+    """The judgement of a reading and what ECS said; `tasks` is the user's map task id -> family:revision."""
     settings = settings or JudgeSettings()
     if at_ms is not None:
         facts = _as_known_at(facts, at_ms)
-    attributions = attribute(reading.coverage, facts)
+    attributions = attribute(reading.coverage, facts, given=tasks)
     deployments = with_tasks(facts, attributions, reading.migration_runs, reading.coverage)
     verdicts: Sequence[Verdict] = ()
     if deployments:  # what judges is loaded where there is something to judge

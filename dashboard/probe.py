@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from parsers import Finding, InputError, MigrationRun, NotSeenError, Outcome, Reason, ReasonCode
+from parsers import Finding, InputError, MigrationRun, NotSeenError, Outcome, Reason, ReasonCode, counted
 
 STATEMENT_TIMEOUT_MS = 5_000
 CONNECT_TIMEOUT_S = 5
@@ -218,7 +218,9 @@ def told(seen: Probed) -> list[str]:
             lines.append(f"ledger: no table {LEDGERS[seen.tool][0]} in the connected schema")
         else:
             failed = [row.name for row in seen.ledger if row.failed]
-            lines.append(f"ledger: {len(seen.ledger)} migration(s){' or more' if seen.cut else ''}, {len(failed)} failed")
+            lines.append(
+                f"ledger: {counted(len(seen.ledger), 'migration')}{' or more' if seen.cut else ''}, {len(failed)} failed"
+            )
     lines += [
         f"column: {column.table}.{column.name} {'takes NULL' if column.nullable else 'is NOT NULL'}" for column in seen.columns
     ]

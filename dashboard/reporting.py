@@ -21,7 +21,7 @@ from dashboard.report import (
     to_sarif,
     verdict_annotations,
 )
-from parsers import LINT_RULES, Deployment, InputError, LintFinding, Verdict, lint_files, show
+from parsers import LINT_RULES, Deployment, InputError, LintFinding, Verdict, counted, lint_files, show
 
 LINTED_NAMES = (
     "*.sh", "*.bash", "*entrypoint*", "Dockerfile", "Dockerfile.*", "*.Dockerfile", "Containerfile", "package.json", "Procfile",
@@ -137,9 +137,10 @@ def _rows(one: LintFinding) -> list[str]:
 
 def _closing(findings: Sequence[LintFinding], files: int) -> str:
     if not findings:
-        return f"{files} file(s) read: nothing hides a failed migration"
+        return f"{counted(files, 'file')} read: nothing hides a failed migration"
     hiding = sum(one.hides for one in findings)
-    return f"{files} file(s) read: {len(findings)} finding(s), {hiding} of them hide a failed migration"
+    verb = "hides" if hiding == 1 else "hide"
+    return f"{counted(files, 'file')} read: {counted(len(findings), 'finding')}, {hiding} of them {verb} a failed migration"
 
 
 def lint_exit_code(findings: Sequence[LintFinding], *, strict: bool) -> int:

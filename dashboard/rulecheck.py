@@ -27,7 +27,7 @@ class RulesReport:
     rules: int
     examples: int
     problems: tuple[Problem, ...]
-    overlaps: tuple[str, ...]  # "b.rule also takes 3 example(s) of a.rule"
+    overlaps: tuple[str, ...]  # "b.rule also takes 3 examples of a.rule"
     slowest_ms: float
     slowest_rule: str
 
@@ -78,7 +78,7 @@ def _overlaps(rules: RuleSet) -> Iterator[str]:
             if first is not None and first.rule_id != rule.id and rule.category == first.category:
                 found[first.rule_id, rule.id] += 1
     for (winner, loser), count in sorted(found.items()):
-        yield f"{winner} decides over {loser} on {count} of its example(s)"
+        yield f"{winner} decides over {loser} on {count} of its examples"
 
 
 def pumped_lines(rule: Rule) -> Iterator[str]:

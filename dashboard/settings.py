@@ -7,6 +7,7 @@
     cluster = "prod"
     service = "backend"
     packs = ["packs/ours.toml"]
+    tasks = { "0f1e…" = "backend:48" }   # task id or stream name -> family:revision, for what neither logs nor ECS tell
 
 An unknown key, wherever it stands, is an error that names the nearest right one. Nothing secret belongs in here.
 """
@@ -14,6 +15,7 @@ An unknown key, wherever it stands, is an error that names the nearest right one
 from __future__ import annotations
 
 import os
+import re
 import tomllib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, fields
@@ -54,6 +56,7 @@ class Settings:
     health_paths: tuple[str, ...] = ()
     redaction_key: Path | None = None  # None: beside the store
     time_zone: str = "UTC"
+    tasks: Mapping[str, str] = field(default_factory=dict)  # task id or stream name -> family:revision
     origins: Mapping[str, str] = field(default_factory=dict, compare=False)
 
     @property
@@ -72,6 +75,7 @@ _CHOICES = {"migrations": MIGRATIONS, "evidence": EVIDENCE}
 _LISTS = frozenset({"from", "log_groups", "packs", "health_paths"})
 _NUMBERS = {"retention_days": (1, 3650), "min_requests": (1, 1_000_000)}
 _PATHS = frozenset({"store", "redaction_key"})
+_DEFINITION = re.compile(r"[\w-]{1,255}:[1-9]\d{0,8}")
 
 
 def load_settings(
@@ -96,6 +100,8 @@ def described(settings: Settings) -> list[tuple[str, str, str]]:
     rows = []
     for key, name in KEYS.items():
         value = settings.key_file if key == "redaction_key" else getattr(settings, name)
+        if isinstance(value, Mapping):
+            value = tuple(f"{task}={definition}" for task, definition in value.items())
         text = ", ".join(value) if isinstance(value, tuple) else "" if value is None else str(value)
         rows.append((key, text, settings.origins.get(key, "default")))
     return rows
@@ -189,6 +195,9 @@ def _from_environment(environment: Mapping[str, str]) -> _Layer:
 def _from_text(key: str, text: str) -> Any:
     if key in _LISTS:
         return [one.strip() for one in text.split(",") if one.strip()]
+    if key == "tasks":
+        pairs = (one.partition("=") for one in text.split(",") if one.strip())
+        return {task.strip(): definition.strip() for task, _, definition in pairs}
     if key in _NUMBERS and text.strip().lstrip("-").isdigit():
         return int(text)
     return text
@@ -225,6 +234,10 @@ def _checked(key: str, value: Any, origin: str) -> Any:
         if isinstance(value, int) and not isinstance(value, bool) and low <= value <= high:
             return value
         raise _wrong(key, value, origin, f"a whole number from {low} to {high}")
+    if key == "tasks":
+        if isinstance(value, Mapping) and all(isinstance(one, str) and _DEFINITION.fullmatch(one) for one in value.values()):
+            return dict(value)
+        raise _wrong(key, value, origin, 'task ids with their family:revision: tasks = { "0f1e2d…" = "backend:48" }')
     if isinstance(value, Path):
         return value
     if not isinstance(value, str) or not value:

@@ -29,6 +29,7 @@ from parsers import (
     StreamKey,
     Verdict,
     VerdictValue,
+    counted,
     rfc3339,
     show,
 )
@@ -228,7 +229,7 @@ def classify_text(paper: Paper, judgement: Judgement) -> None:
     first = min((c.first_event_ms for c in reading.coverage if c.first_event_ms is not None), default=None)
     last = max((c.last_event_ms for c in reading.coverage if c.last_event_ms is not None), default=None)
     span = f"{moment(first)} to {moment(last)}" if _told(first) else "without times" if total else "nothing to read"
-    paper.line(f"{total:,} events in {len(reading.coverage)} stream(s), {span}")
+    paper.line(f"{total:,} events in {counted(len(reading.coverage), 'stream')}, {span}")
     if reading.migration_runs:
         paper.line()
         paper.line(paper.paint("Migrations", "bold"))
@@ -318,7 +319,7 @@ def _coverage_lines(paper: Paper, coverage: Iterable[Coverage]) -> None:
     unexplained = sum(c.unexplained for c in coverage)
     if undecodable or unexplained:
         paper.line()
-        paper.line(f"  {undecodable:,} event(s) could not be decoded, {unexplained:,} error(s) no rule explains")
+        paper.line(f"  {counted(undecodable, 'event')} could not be decoded, {counted(unexplained, 'error')} no rule explains")
 
 
 def _notices(paper: Paper, notices: Sequence[str]) -> None:

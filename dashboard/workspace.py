@@ -231,12 +231,12 @@ class Workspace:
         )
 
     def _digest_of(self, path: str) -> str | None:
-        """Names, sizes and times of a scene's files, and the rules; None for what is not there or cannot be looked at twice."""
+        """Names, sizes and times of a scene's files, the rules, the map of tasks; None for what is not there or cannot be looked at twice."""
         root = Path(path)
         if path == "-" or not root.exists():
             return None
         files = sorted(p for p in root.rglob("*") if p.is_file()) if root.is_dir() else [root]
-        parts = [self.packs_digest]
+        parts = [self.packs_digest, *(f"{task}={definition}" for task, definition in sorted(self.settings.tasks.items()))]
         for file in files:
             status = file.stat()
             parts.append(f"{file}:{status.st_size}:{status.st_mtime_ns}")
@@ -245,7 +245,7 @@ class Workspace:
     def _write_scene(self, name: str, reading: Reading, facts: EcsFacts, as_of_ms: int, digest: str) -> None:
         """A scene is one write: readers see all of it or none."""
         read_ms = time.time_ns() // 1_000_000
-        attributions = attribute(reading.coverage, facts)
+        attributions = attribute(reading.coverage, facts, given=self.settings.tasks)
         with self.database.write() as sql:
             origin = slices.origin_id(sql, name, read_ms)
             forgetting.streams_but(sql, origin, list(reading.streams))

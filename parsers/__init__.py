@@ -49,6 +49,7 @@ from parsers.model import (
     VerdictValue,
     rfc3339,
 )
+from parsers.plural import counted, plural
 from parsers.reading import Reader, Reading, StreamReading, in_order, merge, read_stream, sealed
 from parsers.rules import Cache, Pack, Rule, RuleSet, load_packs, packs_digest, rules_from_plain, rules_to_plain, shorten
 
@@ -145,6 +146,7 @@ __all__ = [
     "bound_text",
     "compare_kinds",
     "compare_routes",
+    "counted",
     "decode",
     "deployment_document",
     "ecs_facts",
@@ -167,6 +169,7 @@ __all__ = [
     "not_effective_text",
     "packs_digest",
     "parse_expectation",
+    "plural",
     "read",
     "read_stream",
     "reading_documents",

@@ -27,6 +27,7 @@ from parsers.model import (
     TaskDefinition,
     TaskSighting,
 )
+from parsers.plural import counted
 
 COMMIT_NAMES = (
     "GIT_SHA",
@@ -348,29 +349,99 @@ def attribute(
     coverage: Iterable[Coverage],
     facts: EcsFacts,
     *,
-    told: Mapping[StreamKey, str] | None = None,
     given: Mapping[str, str] | None = None,
 ) -> dict[StreamKey, Attribution]:
-    """Every stream's deployment by the ladder. `told`: family:revision out of the records; `given`: the user's map task id -> family:revision."""
-    return {one.stream: _attribution(one, facts, told or {}, given or {}) for one in coverage}
+    """Every stream's deployment by the ladder. `given`: the user's map, task id or stream name -> family:revision.
+
+    Where rungs say different things, the higher one decides and the contradiction is told with it.
+    """
+    coverage = list(coverage)
+    sightings = {sighting.task_id: sighting for sighting in facts.sightings}
+    skew = whole_hour_skew(coverage, facts)
+    return {one.stream: _attribution(one, facts, sightings, given or {}, skew) for one in coverage}
 
 
-def _attribution(one: Coverage, facts: EcsFacts, told: Mapping[StreamKey, str], given: Mapping[str, str]) -> Attribution:
+def _attribution(
+    one: Coverage, facts: EcsFacts, sightings: Mapping[str, TaskSighting], given: Mapping[str, str], skew: str | None
+) -> Attribution:
     task_id = one.stream.task_id
-    sighting = facts.sighting(task_id)
-    in_band = told.get(one.stream)
-    if in_band:
-        clash = (
-            f"the record says {in_band}, ECS says {sighting.task_definition}"
-            if sighting and sighting.task_definition != in_band
-            else None
-        )
-        return _found(one, facts, in_band, Confidence.EXACT, "record", sighting, clash)
+    sighting = sightings.get(task_id or "")
+    if len(one.told) > 1:
+        return _of_several_tasks(one, facts)
+    mapped = given.get(task_id or "") or given.get(one.stream.log_stream)
+    said = {
+        "the records": one.told[0] if one.told else None,
+        "ECS": sighting.task_definition if sighting is not None else None,
+        "your map": mapped,
+    }
+    known = {who: definition for who, definition in said.items() if definition}
+    clash = ", ".join(f"{who} say{'' if who == 'the records' else 's'} {what}" for who, what in known.items())
+    contradiction = clash if len(set(known.values())) > 1 else skew
+    if one.told:
+        return _found(one, facts, one.told[0], Confidence.EXACT, "record", sighting, contradiction)
     if sighting is not None:
-        return _found(one, facts, sighting.task_definition, sighting.source, sighting.rung, sighting, None)
-    if task_id is not None and task_id in given:
-        return _found(one, facts, given[task_id], Confidence.STRONG, "given_map", None, None)
-    return _by_interval(one, facts)
+        return _found(one, facts, sighting.task_definition, sighting.source, sighting.rung, sighting, contradiction)
+    if mapped:
+        return _found(one, facts, mapped, Confidence.STRONG, "given_map", None, contradiction)
+    inferred = _by_interval(one, facts)
+    if skew is None or inferred.deployment_id is None:
+        return replace(inferred, contradiction=skew if inferred.candidates else None)
+    # Which deployment's time it falls into means nothing while the two clocks lie hours apart.
+    return replace(
+        inferred, task_definition=None, deployment_id=None, confidence=Confidence.WEAK, rung="ambiguous_interval",
+        candidates=(inferred.deployment_id,), contradiction=skew,
+    )  # fmt: skip
+
+
+def _of_several_tasks(one: Coverage, facts: EcsFacts) -> Attribution:
+    """A stream that tasks of several task definitions write into: as a whole it belongs to none of them."""
+    fitting = tuple(d.deployment_id for d in facts.deployments if d.task_definition in one.told)
+    return Attribution(
+        stream=one.stream, task_id=one.stream.task_id, task_definition=None, deployment_id=None, confidence=Confidence.WEAK,
+        rung="record", candidates=fitting, contradiction=f"the records name several task definitions: {', '.join(one.told)}",
+    )  # fmt: skip
+
+
+SKEW_BEFORE_MS, SKEW_AFTER_MS = 30_000, 180_000  # a task logs within minutes of being created
+_HOURS = [hours for hours in range(-14, 15) if hours]
+
+
+def whole_hour_skew(coverage: Sequence[Coverage], facts: EcsFacts) -> str | None:
+    """The sentence about it when ECS's times and the logs' lie a constant number of whole hours apart; None when they don't.
+
+    AWS tells epoch times; a constant offset is a local time that somebody wrote down as UTC. Tasks are witnesses where they
+    are known, else deployments; all of them must agree on one offset, and none may fit without it. Logs that begin before
+    their task need two witnesses; logs that begin after it (they may have been fetched in part) need three, and half of the
+    logs must begin right then.
+    """
+    births = {one.stream.task_id: one.first_event_ms for one in coverage if one.first_event_ms is not None}
+    every = sorted(births.values())
+    tasks = [(s.created_ms, [births[s.task_id]]) for s in facts.sightings if s.created_ms is not None and s.task_id in births]
+    told = [d.created_ms or d.started_ms for d in facts.deployments]
+    deployments = [(time, every) for time in told if time is not None]
+    return _skew("tasks", tasks, every) or _skew("deployments", deployments, every)
+
+
+def _skew(name: str, witnesses: Sequence[tuple[int, Sequence[int]]], births: Sequence[int]) -> str | None:
+    number = len({time // SKEW_AFTER_MS for time, _ in witnesses})  # those of one moment are one witness
+    fitting = [hours for hours in _HOURS if all(_begins(time, times, hours) for time, times in witnesses)]
+    if len(fitting) != 1 or number < 2 or any(_begins(time, times, 0) for time, times in witnesses):
+        return None
+    hours = fitting[0]
+    explained = sum(any(_begins(time, [birth], hours) for time, _ in witnesses) for birth in births)
+    if hours > 0 and (number < 3 or explained * 2 < len(births)):
+        return None
+    length = f"{abs(hours)} {'hour' if abs(hours) == 1 else 'hours'}"
+    return (
+        f"ECS's times of {counted(len(witnesses), name.removesuffix('s'))} lie {length} {'before' if hours > 0 else 'after'} "
+        "the logs': a local time told as UTC?"
+    )
+
+
+def _begins(told_ms: int, times: Sequence[int], hours: int) -> bool:
+    """Whether a log begins right at the told time, once that is moved by so many hours."""
+    moved = told_ms + hours * 3_600_000
+    return any(-SKEW_BEFORE_MS <= time - moved <= SKEW_AFTER_MS for time in times)
 
 
 def _found(

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from math import ceil, log
 
 from parsers.model import Category, Deployment, Finding, Layer, RequestCount, Severity, VerdictValue
+from parsers.plural import counted
 from parsers.statistics import RateShift, Series, bound_text, compare, share_text
 
 LAYER_WORDS: Mapping[Layer, str] = {
@@ -203,7 +204,7 @@ class Symptom:
         layers = [LAYER_WORDS[step.layer] for step in self.steps]
         path = " → ".join(layer for number, layer in enumerate(layers) if number == 0 or layer != layers[number - 1])
         revisions = ", ".join(str(step.revision) for step in self.steps)
-        return f"{self.method} {self.route} is refused in {len(self.steps)} deployment(s) ({revisions}), by {path}"
+        return f"{self.method} {self.route} is refused in {counted(len(self.steps), 'deployment')} ({revisions}), by {path}"
 
 
 def symptoms(deployments: Sequence[Sequence[Refusal]], healthy: Sequence[frozenset[tuple[str, str]]] = ()) -> tuple[Symptom, ...]:
@@ -259,7 +260,7 @@ def _as_before(before: Refusal, step: Refusal) -> bool:
 
 
 def _share(step: Refusal) -> str:
-    return share_text(step.refused, step.answered) if step.answered else f"{step.refused} request(s)"
+    return share_text(step.refused, step.answered) if step.answered else counted(step.refused, "request")
 
 
 # ---- a claimed fix ----
@@ -278,7 +279,7 @@ def judge_fix(fingerprint: str, now: Side, earlier: Sequence[Side], refusals: Se
     """`--fixes v1:…`: gone, on enough requests of its route, and the route not refused by another layer instead."""
     still = [finding for finding in now.findings if finding.fingerprint == fingerprint]
     if still:
-        text = f"FIX NOT EFFECTIVE: {still[-1].title} — still {len(still)} request(s)"
+        text = f"FIX NOT EFFECTIVE: {still[-1].title} — still {counted(len(still), 'request')}"
         return Claim(result=VerdictValue.FAIL, text=text, numbers={"requests": len(still)}, finding_id=still[-1].id)
     source = next((side for side in reversed(earlier) if any(one.fingerprint == fingerprint for one in side.findings)), None)
     if source is None:
@@ -301,9 +302,11 @@ def _gone(title: str, answered: int, before: int, before_answered: int, route: s
     numbers = {"answered": answered, "wanted": wanted, "before": before, "before_answered": before_answered}
     if answered < wanted:
         rate = share_text(before, before_answered)
-        text = f"{title} has not come again, on {answered} request(s) of {route}; it came in {rate} before"
+        text = f"{title} has not come again, on {counted(answered, 'request')} of {route}; it came in {rate} before"
         more = wanted - answered
-        return Claim(result=VerdictValue.INCONCLUSIVE, text=text, numbers=numbers, needed=f"{more} more request(s) of {route}")
+        return Claim(
+            result=VerdictValue.INCONCLUSIVE, text=text, numbers=numbers, needed=f"{counted(more, 'more request')} of {route}"
+        )
     text = f"{title} is gone: {bound_text(0, answered)} of {route}"
     return Claim(result=VerdictValue.PASS, text=text, numbers=numbers)
 
@@ -321,15 +324,15 @@ def judge_expectation(expected: str, now: Side, refusals: Sequence[Finding], *, 
     numbers = {"good": good, "refused": len(mine), "answered": total}
     if len(mine) >= 2 and len(mine) >= tolerated * max(total, 1):
         by = Counter(one.layer or Layer.UNKNOWN for one in mine).most_common(1)[0][0]
-        said = f"answered {status} {good} time(s) and was refused {len(mine)} time(s), now by {LAYER_WORDS[by]}"
+        said = f"answered {status} {counted(good, 'time')} and was refused {counted(len(mine), 'time')}, now by {LAYER_WORDS[by]}"
         text = f"FIX NOT EFFECTIVE: {method} {route} {said}"
         return Claim(result=VerdictValue.FAIL, text=text, numbers=numbers, finding_id=mine[-1].id)
     if total >= MIN_ANSWERS and not good:
-        text = f"FIX NOT EFFECTIVE: {method} {route} was answered {total} time(s), never with {status}"
+        text = f"FIX NOT EFFECTIVE: {method} {route} was answered {counted(total, 'time')}, never with {status}"
         return Claim(result=VerdictValue.FAIL, text=text, numbers=numbers)
     if good < MIN_ANSWERS:
-        text = f"{method} {route} answered {status} {good} time(s): too few to say that it works"
-        needed = f"{MIN_ANSWERS - good} more {status} answer(s) of {method} {route}"
+        text = f"{method} {route} answered {status} {counted(good, 'time')}: too few to say that it works"
+        needed = f"{counted(MIN_ANSWERS - good, f'more {status} answer')} of {method} {route}"
         return Claim(result=VerdictValue.INCONCLUSIVE, text=text, numbers=numbers, needed=needed)
     text = f"{method} {route} answers {status}: {good} of {total}, refused {len(mine)}"
     return Claim(result=VerdictValue.PASS, text=text, numbers=numbers)

@@ -390,6 +390,7 @@ class Coverage:
     terminated_ms: tuple[int, ...] = ()
     crashed_ms: tuple[int, ...] = ()
     gaps: tuple[tuple[int, int], ...] = ()  # stretches that were asked for and not seen, [start, end) ms
+    told: tuple[str, ...] = ()  # family:revision, as the records themselves name it (FireLens)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -33,6 +33,7 @@ from parsers.model import (
 from parsers.records import HARD_START, MAX_SILENCE_MS, Block, Record, frame
 from parsers.requests import count_key, fold_requests
 from parsers.rules import RuleSet, load_packs, required_literals, shorten
+from parsers.told import definitions_told
 
 MAX_HEAD_EVENTS = 800  # a stretch without one sure boundary is cut here
 MAX_OPENINGS = 10_000
@@ -63,6 +64,7 @@ class StreamReading:
     marked: bool = False  # a mark was seen
     chatter_left: int = CHATTER  # plain records that the next stretch may still keep
     gaps: tuple[tuple[int, int], ...] = ()
+    told: tuple[str, ...] = ()  # family:revision of the tasks that the records name themselves
     first_key: OrderKey = (0, 0, "", 0)  # of the first event: where the stretch stands in its stream
 
 
@@ -229,6 +231,7 @@ def read_stream(reader: Reader, stream: StreamKey, events: Sequence[Event]) -> S
         access_lines=worker.access_lines,
         marked=worker.marked,
         chatter_left=worker.chatter_left,
+        told=definitions_told(event.text for event in events),
         first_key=order_key(events[0]) if events else (0, 0, "", 0),
     )
 
@@ -315,6 +318,7 @@ def merge(reader: Reader, a: StreamReading, b: StreamReading) -> StreamReading:
         marked=worker.marked or b.marked,
         chatter_left=b.chatter_left if b.marked else worker.chatter_left,
         gaps=tuple(sorted({*a.gaps, *b.gaps})),
+        told=tuple(sorted({*a.told, *b.told})),
         first_key=a.first_key,
     )
 
@@ -516,6 +520,7 @@ def _coverage(one: StreamReading, fold: StreamFold) -> Coverage:
         terminated_ms=fold.runs.terminated_ms,
         crashed_ms=fold.runs.crashed_ms,
         gaps=one.gaps,
+        told=one.told,
     )
 
 

@@ -47,6 +47,7 @@ from parsers.model import (
     Verdict,
     VerdictValue,
 )
+from parsers.plural import counted
 from parsers.statistics import needed_text
 
 CRASHES = 2
@@ -322,7 +323,7 @@ def _start_up(work: _Judgement, part: DeploymentEvidence, earlier: Sequence[Depl
         _migration_failed(work, part, failures)
         return
     if cured and failures:
-        work.needed.append(f"nothing: {len(failures)} earlier task(s) failed to migrate, a later one succeeded")
+        work.needed.append(f"nothing: {counted(len(failures), 'earlier task')} failed to migrate, a later one succeeded")
     _not_failed(work, part, earlier, settings)
 
 
@@ -376,7 +377,7 @@ def _migration_failed(work: _Judgement, part: DeploymentEvidence, failures: Sequ
     work.check(
         CheckId.START_UP,
         VerdictValue.FAIL,
-        f"the migration {state} on {len(failures)} of {len(part.deployment.tasks)} task(s): {codes}",
+        f"the migration {state} on {len(failures)} of {counted(len(part.deployment.tasks), 'task')}: {codes}",
     )
 
 
@@ -434,7 +435,7 @@ def _not_failed(
         suspect = _suspect(part, earlier)
         if suspect is None:
             words = Counter(str(o) for o, _ in outcomes)
-            said = ", ".join(f"{name.replace('_', ' ')} on {n} task(s)" for name, n in words.items())
+            said = ", ".join(f"{name.replace('_', ' ')} on {counted(n, 'task')}" for name, n in words.items())
             if unready and not part.answered:
                 _never_listened(work, unready)
                 return
@@ -551,7 +552,7 @@ def _new_or_worse(work: _Judgement, case: Case) -> None:
         if (group[0].method, group[0].route) not in told:
             work.reason(
                 ReasonCode.NEW_FAILURE,
-                f"new: {group[0].title} ({len(group)} request(s))",
+                f"new: {group[0].title} ({counted(len(group), 'request')})",
                 finding_id=group[0].id,
                 requests=len(group),
             )
@@ -560,9 +561,9 @@ def _new_or_worse(work: _Judgement, case: Case) -> None:
         text = (
             _route_text(ours[0])
             if ours
-            else f"{len(new)} new kind(s) of failure"
+            else f"{counted(len(new), 'new kind')} of failure"
             if new
-            else f"{worse} rate(s) worse than before"
+            else f"{counted(worse, 'rate')} worse than before"
         )
         work.check(CheckId.NEW_OR_WORSE, VerdictValue.FAIL, text)
     elif case.failing:
@@ -684,15 +685,15 @@ def _failing_route(key: tuple[str, str], some: Sequence[Finding], answered: int,
     mine = [f for f in some if f.layer is layer]
     fields = tuple(name for name, _ in Counter(n for f in mine for n in f.fields).most_common(6))
     example = next((f for f in reversed(mine) if f.fields), mine[-1])
-    counted = Counter(c for f in mine for c in (f.code, f.db_code) if c)
-    codes = tuple(code for code, _ in counted.most_common(2))
+    by_code = Counter(c for f in mine for c in (f.code, f.db_code) if c)
+    codes = tuple(code for code, _ in by_code.most_common(2))
     said = f" ({', '.join(codes)})" if codes else ""
     rest = ", ".join(
         f"{n} by {LAYER_WORDS[other]}" for other, n in by_layer.most_common() if other is not None and other is not layer
     )
     text = (
         f"{key[0]} {key[1]} is refused by {LAYER_WORDS[layer]}{said}: {', '.join(fields) or 'no field named'}"
-        f" — {requests} of {answered or 'unknown'} request(s){'; also ' + rest if rest else ''}"
+        f" — {requests} of {counted(answered, 'request') if answered else 'an unknown number of requests'}{'; also ' + rest if rest else ''}"
     )
     return FailingRoute(
         method=key[0],
@@ -746,23 +747,39 @@ def _enough_evidence(work: _Judgement, part: DeploymentEvidence, as_of_ms: int, 
         result = VerdictValue.INCONCLUSIVE
         texts.append("no logs")
     elif unlogged:
-        work.reason(ReasonCode.LOGS_MISSING, f"{len(unlogged)} of {len(one.tasks)} task(s) have no log here", tasks=len(unlogged))
+        work.reason(
+            ReasonCode.LOGS_MISSING,
+            f"{len(unlogged)} of {counted(len(one.tasks), 'task')} {'has' if len(unlogged) == 1 else 'have'} no log here",
+            tasks=len(unlogged),
+        )
         result = VerdictValue.INCONCLUSIVE
-        texts.append(f"{len(unlogged)} task(s) without logs")
+        texts.append(f"{counted(len(unlogged), 'task')} without logs")
     gaps = [gap for c in part.coverage for gap in c.gaps]
     if gaps:
-        work.reason(ReasonCode.LOGS_MISSING, f"{len(gaps)} stretch(es) of the logs were not seen", gaps=len(gaps))
+        work.reason(
+            ReasonCode.LOGS_MISSING,
+            f"{counted(len(gaps), 'stretch')} of the logs {'was' if len(gaps) == 1 else 'were'} not seen",
+            gaps=len(gaps),
+        )
         result = VerdictValue.INCONCLUSIVE
     weak = [a for a in part.attributions if a.confidence in (Confidence.WEAK, Confidence.UNKNOWN)]
     if weak:
-        work.reason(ReasonCode.UNATTRIBUTED, f"{len(weak)} stream(s) may or may not belong to this deployment", streams=len(weak))
+        work.reason(
+            ReasonCode.UNATTRIBUTED, f"{counted(len(weak), 'stream')} may or may not belong to this deployment", streams=len(weak)
+        )
+        result = VerdictValue.INCONCLUSIVE
+    clashes = Counter(a.contradiction for a in part.attributions if a.contradiction)
+    for text, streams in clashes.most_common(3):
+        work.reason(
+            ReasonCode.UNATTRIBUTED, f"who wrote {counted(streams, 'stream')} is told in two ways: {text}", streams=streams
+        )
         result = VerdictValue.INCONCLUSIVE
     complete_to = max((c.last_event_ms for c in part.coverage if c.last_event_ms is not None), default=None)
     settled_to = as_of_ms - settings.settle_ms
     begun = min((c.first_event_ms for c in part.coverage if c.first_event_ms is not None), default=None)
     if begun is not None and begun > settled_to:
         work.reason(ReasonCode.NOT_SETTLED, "the deployment's first log lines are younger than the time logs need to settle")
-        work.needed.append(f"{max(1, (begun - settled_to) // 60_000)} more minute(s) until its logs have settled")
+        work.needed.append(f"{counted(max(1, (begun - settled_to) // 60_000), 'more minute')} until its logs have settled")
         result = VerdictValue.INCONCLUSIVE
         texts.append("not settled")
     has_access = any(c.has_access_lines for c in part.coverage)
@@ -770,7 +787,7 @@ def _enough_evidence(work: _Judgement, part: DeploymentEvidence, as_of_ms: int, 
         missing = settings.min_requests - part.answered
         work.reason(
             ReasonCode.TOO_FEW_REQUESTS,
-            f"{part.answered} answered request(s); {settings.min_requests} are needed to judge",
+            f"{counted(part.answered, 'answered request')}; {settings.min_requests} are needed to judge",
             requests=part.answered,
         )
         work.needed.append(needed_text(missing, _pace(part, as_of_ms)))
@@ -781,7 +798,7 @@ def _enough_evidence(work: _Judgement, part: DeploymentEvidence, as_of_ms: int, 
         result = VerdictValue.INCONCLUSIVE
     if one.log_mode == "non-blocking":
         work.reason(ReasonCode.LINES_MAY_BE_LOST, "the log driver is non-blocking: lines may be lost when its buffer is full")
-    texts.append(f"{part.answered} requests on {len(part.streams)} stream(s)")
+    texts.append(f"{counted(part.answered, 'request')} on {counted(len(part.streams), 'stream')}")
     work.check(CheckId.ENOUGH_EVIDENCE, result, "; ".join(texts))
     return min(complete_to, as_of_ms) if complete_to is not None else None
 

@@ -12,10 +12,10 @@ REPOSITORY = Path(__file__).resolve().parents[1]
 
 # Top to bottom. A new file gets its line here, below everything that it imports.
 PARSERS = (
-    "late", "frozen", "model", "errors", "surrogates", "lint/", "statistics", "comparison", "remedies", "identifiers", "field_names",
-    "vocabulary", "fingerprints", "wording", "structures", "documents", "strict", "shown", "masks", "batch", "formats", "triggers",
-    "literals", "extract/", "rules", "layouts", "access", "shapes", "scan", "columns", "records",
-    "classify", "requests", "lifecycle", "migrations", "attribution", "reading", "bulk",
+    "late", "frozen", "plural", "model", "errors", "surrogates", "lint/", "statistics", "comparison", "remedies", "identifiers",
+    "field_names", "vocabulary", "fingerprints", "wording", "structures", "documents", "strict", "shown", "masks", "batch", "formats",
+    "triggers", "literals", "extract/", "rules", "layouts", "access", "shapes", "scan", "columns", "records",
+    "classify", "requests", "lifecycle", "migrations", "told", "attribution", "reading", "bulk",
     "verdict", "packcheck", "explanation", "contract", "__init__",
 )  # fmt: skip
 # A name that ends in "/" is a folder whose files may import each other, without a circle.

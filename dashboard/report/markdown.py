@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 
 from dashboard.report.escaping import fenced, plain
 from dashboard.report.summary import PastAttempt, Sentence, Summary, TaskStart, Verification
-from parsers import Evidence, KindChange, Remedy, VerdictValue, rfc3339
+from parsers import Evidence, KindChange, Remedy, VerdictValue, counted, rfc3339
 
 _SIGNS = {VerdictValue.PASS: "✔", VerdictValue.FAIL: "✖", VerdictValue.INCONCLUSIVE: "?"}
 
@@ -169,8 +169,8 @@ def _changes(summary: Summary) -> Iterable[str]:
     lines = []
     for name, some in (("New", summary.changes.new), ("Worse", summary.changes.worse), ("Gone", summary.changes.gone)):
         lines += [f"- {name}: {_kind(one)}" for one in some[:8]]
-        lines += [f"- {name}: and {len(some) - 8} more kind(s)"] if len(some) > 8 else []
-    lines.append(f"- As before: {len(summary.changes.same)} kind(s)")
+        lines += [f"- {name}: and {counted(len(some) - 8, 'more kind')}"] if len(some) > 8 else []
+    lines.append(f"- As before: {counted(len(summary.changes.same), 'kind')}")
     return _section(f"Against revision {summary.compared_with}", lines)
 
 

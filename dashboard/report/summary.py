@@ -33,6 +33,7 @@ from parsers import (
     VerdictValue,
     bound_text,
     compare_kinds,
+    counted,
     forecast,
     not_effective_text,
     remedy_for,
@@ -315,7 +316,9 @@ def _root_cause(summary: Summary, one: Attempt, refusals: Sequence[Refusal]) -> 
     for refusal in refusals[:3]:
         example = next(finding for finding in one.findings if finding.id == refusal.finding_id)
         rate = (
-            share_text(refusal.refused, refusal.answered) if refusal.answered else f"{refusal.refused} request(s), rate unknown"
+            share_text(refusal.refused, refusal.answered)
+            if refusal.answered
+            else f"{counted(refusal.refused, 'request')}, rate unknown"
         )
         text = f"{refusal.method} {refusal.route} is refused by {refusal.by}: {rate}."
         summary.root_cause.append(Sentence(text=text, basis="log", proofs=(summary.cite(_proof(example)),)))
@@ -357,7 +360,7 @@ def _meaning(summary: Summary, one: Attempt) -> None:
         summary.next_start = Sentence(text=_sentence(said), basis="rule", proofs=proof)
     continued = [task for task in one.deployment.tasks if task.application_continued and task.ready]
     if continued and run.outcome in (Outcome.FAILED, Outcome.NEVER_RAN):
-        listen = f"{len(continued)} task(s) listen and look healthy to ECS"
+        listen = f"{counted(len(continued), 'task')} {'listens and looks' if len(continued) == 1 else 'listen and look'} healthy to ECS"
         text = f"The start script went on after the failure: {listen} although the migration did not succeed."
         summary.meaning.append(Sentence(text=text, basis="log", proofs=proof))
 
@@ -385,7 +388,7 @@ def _verification(summary: Summary, one: Attempt, refusals: Sequence[Refusal]) -
             )
         )
         if not tables:
-            summary.unknown.append("The table of the refused column(s) is not named in the log; the SQL looks in every table.")
+            summary.unknown.append("The table of the refused columns is not named in the log; the SQL looks in every table.")
     if summary.remedy is not None:
         for step in summary.remedy.check:
             if step.command:
@@ -504,7 +507,9 @@ def _not_known(summary: Summary, one: Attempt, subjects: Mapping[str, str] | Non
         )
     unlogged = [task.task_id for task in deployment.tasks if task.log_stream is None]
     if unlogged:
-        summary.unknown.append(f"{len(unlogged)} task(s) have no log here: what happened on them is not known.")
+        summary.unknown.append(
+            f"{counted(len(unlogged), 'task')} {'has' if len(unlogged) == 1 else 'have'} no log here: what happened on them is not known."
+        )
     weak = [
         check
         for check in one.verdict.checks
@@ -545,5 +550,5 @@ def traffic_text(one: Attempt) -> str:
     if not answered:
         return "no requests counted"
     if not bad:
-        return f"{answered} request(s), none refused ({bound_text(0, answered)})"
-    return f"{share_text(bad, answered, wilson(bad, answered))} request(s) refused or failed, health checks, 401 and 404 left out"
+        return f"{counted(answered, 'request')}, none refused ({bound_text(0, answered)})"
+    return f"{share_text(bad, answered, wilson(bad, answered))} of the requests refused or failed, health checks, 401 and 404 left out"

@@ -11,7 +11,7 @@ import msgspec
 
 from dashboard.rows import FailureGroup, FieldRow, Filters, LadderCell, RouteRow, TimeCell, Window
 from dashboard.store.database import Database
-from dashboard.store.slices import EXAMPLES, KindData, unpack
+from dashboard.store.slices import EXAMPLES, TOLD, KindData, unpack
 from parsers import (
     Attribution,
     Category,
@@ -564,17 +564,24 @@ def streams(db: Database, *, origin: int | None = None) -> list[StreamState]:
         where.values,
     )
     signs: defaultdict[tuple[int, str], list[int]] = defaultdict(list)
+    told: defaultdict[int, set[str]] = defaultdict(set)
     for stream, kind, at in db.ask("SELECT stream, kind, at_ms FROM signs ORDER BY at_ms"):
         signs[stream, kind].append(at)
+        if kind.startswith(TOLD):
+            told[stream].add(kind.removeprefix(TOLD))
     unexplained = dict(db.ask("SELECT stream, sum(n) FROM unexplained_cells GROUP BY stream"))
     gaps: defaultdict[int, list[tuple[int, int]]] = defaultdict(list)
     for stream, some in db.ask("SELECT stream, gaps FROM slices WHERE gaps != '[]' ORDER BY start_ms"):
         gaps[stream].extend(msgspec.json.decode(some, type=list[tuple[int, int]]))
-    return [_state(row, signs, int(unexplained.get(row[0], 0)), gaps.get(row[0], [])) for row in rows]
+    return [_state(row, signs, int(unexplained.get(row[0], 0)), gaps.get(row[0], []), told.get(row[0], ())) for row in rows]
 
 
 def _state(
-    row: Sequence[Any], signs: Mapping[tuple[int, str], list[int]], unexplained: int, gaps: Sequence[tuple[int, int]]
+    row: Sequence[Any],
+    signs: Mapping[tuple[int, str], list[int]],
+    unexplained: int,
+    gaps: Sequence[tuple[int, int]],
+    told: Iterable[str],
 ) -> StreamState:
     number, account, region, group, name, owner, origin, attribution = row[:8]
     first, last, ingestion, events, undecodable, access_lines, opened, settled, verified, digest, read_ms = row[8:]
@@ -595,6 +602,7 @@ def _state(
         terminated_ms=tuple(signs.get((number, "terminated"), ())),
         crashed_ms=tuple(signs.get((number, "crashed"), ())),
         gaps=tuple(gaps),
+        told=tuple(sorted(told)),
     )
     return StreamState(
         id=number,

@@ -23,7 +23,7 @@ import msgspec
 
 from dashboard.store.database import Database
 from dashboard.store.ecs import roll, tidy
-from parsers import Fact, Finding, MigrationRun, Reading, RequestCount, StoreError, StreamKey, StreamReading
+from parsers import Coverage, Fact, Finding, MigrationRun, Reading, RequestCount, StoreError, StreamKey, StreamReading
 
 T = TypeVar("T")
 MINUTE_MS = 60_000
@@ -177,6 +177,7 @@ class _Rest(msgspec.Struct):
     last_ms_events: int
     marked: bool
     chatter_left: int
+    told: tuple[str, ...] = ()  # slices of before 2026-11 don't say
 
 
 def _insert(sql: sqlite3.Connection, stream: int, origin: int, new: Slice, read_ms: int) -> None:
@@ -188,6 +189,7 @@ def _insert(sql: sqlite3.Connection, stream: int, origin: int, new: Slice, read_
         last_ms_events=one.last_ms_events,
         marked=one.marked,
         chatter_left=one.chatter_left,
+        told=one.told,
     )
     sql.execute(
         "INSERT INTO slices VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
@@ -276,6 +278,7 @@ def _load(
             access_lines=access_lines,
             marked=kept.marked,
             chatter_left=kept.chatter_left,
+            told=kept.told,
             first_key=(start_ms, 0, "", 0),
         )
         yield _within(reading, low, high)
@@ -309,6 +312,7 @@ def _derive(sql: sqlite3.Connection, stream: int, owner: int, reading: Reading, 
     fold = next(iter(reading.folds.values()))
     _replace_runs(sql, stream, fold.runs.runs, low, high)
     _replace_signs(sql, stream, fold.runs, low, high)
+    _replace_told(sql, stream, next(iter(reading.coverage)), low, high)
     _replace_requests(sql, stream, reading.request_counts, low, high)
     _replace_findings(sql, stream, [one for one in reading.findings if low <= one.timestamp_ms < high], low, high)
     _replace_unexplained(sql, stream, [one for one in fold.unexplained if low <= one.timestamp_ms < high], low, high)
@@ -326,6 +330,14 @@ def _replace_runs(sql: sqlite3.Connection, stream: int, runs: Sequence[Migration
             if run.started_ms < high and (run.ended_ms >= low or run.open)
         ],
     )
+
+
+TOLD = "told "  # the kind of a sign that names a task definition; beside it, the first event that may have told it
+
+
+def _replace_told(sql: sqlite3.Connection, stream: int, seen: Coverage, low: int, high: int) -> None:
+    at = min(max(seen.first_event_ms or 0, low), high - 1)
+    sql.executemany("INSERT OR IGNORE INTO signs VALUES (?, ?, ?)", [(stream, TOLD + name, at) for name in seen.told])
 
 
 def _replace_signs(sql: sqlite3.Connection, stream: int, folded: Any, low: int, high: int) -> None:

@@ -149,7 +149,7 @@ def test_the_ledger_and_the_columns_are_read(cluster: Cluster) -> None:
 
     assert seen.ledger == (row("1_a"), row("2_b", finished=False, failed=True))
     assert seen.columns == (Column(table="ClinicalNote", name="appointmentId", nullable=False),)
-    assert told(seen) == ["ledger: 2 migration(s), 1 failed", "column: ClinicalNote.appointmentId is NOT NULL"]
+    assert told(seen) == ["ledger: 2 migrations, 1 failed", "column: ClinicalNote.appointmentId is NOT NULL"]
 
 
 @pytest.mark.postgresql

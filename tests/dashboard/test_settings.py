@@ -65,6 +65,18 @@ def test_lists_and_numbers_from_the_environment():
     assert settings.retention_days == 30
 
 
+def test_the_map_of_tasks_from_a_file_and_from_the_environment(tmp_path):
+    """A table there, pairs here; `config show` tells it."""
+    config = write(tmp_path, '[triage.tasks]\n"0f1e" = "backend:48"\n')
+    settings = load_settings(config=config, environment={})
+    assert settings.tasks == {"0f1e": "backend:48"}
+    assert load_settings(environment={"TRIAGE_TASKS": "0f1e=backend:48, a/b=web:3"}).tasks == {
+        "0f1e": "backend:48",
+        "a/b": "web:3",
+    }
+    assert ("tasks", "0f1e=backend:48", str(config)) in described(settings)
+
+
 def test_paths_in_a_file_are_meant_from_its_folder(tmp_path):
     """A settings file can be moved with what it names."""
     config = write(tmp_path, '[triage]\nfrom = ["logs", "-"]\npacks = ["ours.toml"]\nstore = "data/store.db"\n')
@@ -90,6 +102,8 @@ def test_paths_in_a_file_are_meant_from_its_folder(tmp_path):
         ('[triage]\nevidence = "loose"', "loose", "normal, strict"),
         ('[triage]\npacks = "ours.toml"', "packs", "a list of texts"),
         ('[triage]\ntime_zone = "Mars/Olympus"', "Mars/Olympus", "Europe/Berlin"),
+        ('[triage]\ntasks = { "0f1e" = "backend" }', "tasks", "family:revision"),
+        ('[triage]\ntasks = ["0f1e=backend:48"]', "tasks", "family:revision"),
         ("[triage\n", "cannot be read as TOML", "toml"),
     ],
 )

@@ -79,6 +79,22 @@ def test_the_store_changes_no_verdict(story, in_memory):
         assert [(r.code, r.run_id, r.numbers) for r in mine.reasons] == [(r.code, r.run_id, r.numbers) for r in one.reasons]
 
 
+def test_what_records_tell_of_their_task_is_kept_and_contradicts_the_map(tmp_path):
+    """FireLens metadata survives the store, and a map that says otherwise is told; a new map is used at the next reading."""
+    record = {"log": "listening on 3000", "ecs_task_definition": "backend:7"}
+    event = {"logStreamName": "app", "timestamp": 1_763_520_000_000, "message": json.dumps(record)}
+    (tmp_path / "logs.jsonl").write_text(json.dumps(event) + "\n")
+    said = []
+    for tasks in ({}, {"app": "backend:8"}):
+        settings = Settings(store=tmp_path / "store.db", sources=(str(tmp_path / "logs.jsonl"),), tasks=tasks)
+        with Workspace.open(settings) as opened:
+            opened.collect()
+            (kept,) = rollups.streams(opened.database)
+            assert kept.coverage.told == ("backend:7",)
+            said.append(kept.attribution.contradiction)
+    assert said == [None, "the records say backend:7, your map says backend:8"]
+
+
 def test_every_task_keeps_its_own_outcome(story, in_memory):
     """Tasks, outcomes, codes, confidences: as judged without a store."""
     assert {r.deployment.deployment_id: r.deployment.tasks for r in story.deployments()} == {

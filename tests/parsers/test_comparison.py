@@ -188,7 +188,7 @@ def test_a_fix_needs_enough_requests_of_its_route(answered: int, result: str) ->
 
     assert claim.result == result
     if claim.needed is not None:
-        assert claim.needed == f"{14 - answered} more request(s) of POST {NOTES}"
+        assert claim.needed == f"{14 - answered} more {'request' if answered == 13 else 'requests'} of POST {NOTES}"
 
 
 def test_requests_of_other_routes_prove_nothing() -> None:

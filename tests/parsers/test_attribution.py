@@ -1,0 +1,170 @@
+"""Whose stream it is: what records, ECS and the user's map tell, and what happens where they differ."""
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from parsers import Confidence, Coverage, Event, StreamKey, attribute, ecs_facts, load_packs, read
+from parsers.attribution import EcsFacts, whole_hour_skew
+from parsers.bulk import SMALL_BYTES
+from parsers.model import Deployment, TaskSighting
+from parsers.told import MOST_TOLD, definitions_told
+
+HOUR_MS = 3_600_000
+START_MS = 1_763_520_000_000
+TASK = "0123456789abcdef0123456789abcdef"
+RULES = load_packs()
+
+
+def fluent(line: str, definition: str) -> str:
+    """A record as FireLens (Fluent Bit) writes it with `enable-ecs-log-metadata`."""
+    told = {"ecs_cluster": "prod", "ecs_task_arn": f"arn:aws:ecs:us-east-1:111122223333:task/prod/{TASK}"}
+    return json.dumps({"log": line, "container_name": "app", "source": "stdout", **told, "ecs_task_definition": definition})
+
+
+def deployment(revision: int, start_ms: int) -> Deployment:
+    return Deployment(
+        deployment_id=f"d{revision}", account="111122223333", region="us-east-1", cluster="prod", service="backend",
+        task_definition=f"backend:{revision}", revision=revision, commit=None, image=None, image_digest=None,
+        created_ms=start_ms, started_ms=start_ms, finished_ms=None, ecs_status="SUCCESSFUL",
+    )  # fmt: skip
+
+
+def stream(task: str, first_ms: int, *told: str) -> Coverage:
+    key = StreamKey(log_group="/ecs/backend", log_stream=f"ecs/app/{task}")
+    return Coverage(
+        stream=key, first_event_ms=first_ms, last_event_ms=first_ms + 60_000, events=10, undecodable=0, unexplained=0, told=told
+    )
+
+
+def sighting(task: str, revision: int, created_ms: int) -> TaskSighting:
+    return TaskSighting(
+        task_id=task, task_definition=f"backend:{revision}", group="service:backend", created_ms=created_ms,
+        source=Confidence.EXACT, rung="describe_tasks",
+    )  # fmt: skip
+
+
+DEPLOYED = (deployment(7, START_MS), deployment(8, START_MS + HOUR_MS))
+
+
+# ---- what records tell ----
+
+
+def test_a_record_of_firelens_names_its_task_definition():
+    """Beside the line, never within it: a line that quotes such metadata tells nothing."""
+    quoting = json.dumps({"level": "info", "msg": '{"ecs_task_definition": "backend:99"}'})
+    texts = [fluent("listening", "backend:7"), "plain words of ecs_task_definition", quoting, fluent(quoting, "backend:7")]
+    assert definitions_told(texts) == ("backend:7",)
+    assert definitions_told([fluent("x", "arn:aws:ecs:us-east-1:111122223333:task-definition/backend:8")], ("backend:7",)) == (
+        "backend:7",
+        "backend:8",
+    )
+    assert len(definitions_told(fluent("x", f"backend:{n}") for n in range(1, 100))) == MOST_TOLD
+
+
+@pytest.mark.parametrize("small", [SMALL_BYTES, 0])  # line by line, and the fast path
+def test_reading_keeps_what_records_tell(monkeypatch, small):
+    """In one piece, or cut and joined."""
+    monkeypatch.setattr("parsers.bulk.SMALL_BYTES", small)
+    events = 40
+    key = StreamKey(log_group="/ecs/backend", log_stream="app-firelens-x")
+    lines = [Event(stream=key, timestamp_ms=START_MS + n, text=fluent(f"request {n}", "backend:7")) for n in range(events)]
+    whole = read(lines, rules=RULES)
+    assert [one.told for one in whole.coverage] == [("backend:7",)]
+    half = events // 2
+    joined = read(lines[half:], rules=RULES) + read(lines[:half], rules=RULES)
+    assert [one.told for one in joined.coverage] == [("backend:7",)]
+
+
+def test_the_record_decides_and_a_contradiction_is_told():
+    """Records, ECS and the user's map, in this order; where they differ each one's word is said."""
+    facts = EcsFacts(deployments=DEPLOYED, sightings=(sighting(TASK, 8, START_MS + HOUR_MS),))
+    one = stream(TASK, START_MS + HOUR_MS + 20_000, "backend:7")
+    found = attribute([one], facts, given={TASK: "backend:8"})[one.stream]
+    assert (found.task_definition, found.rung, found.confidence) == ("backend:7", "record", Confidence.EXACT)
+    assert found.contradiction == "the records say backend:7, ECS says backend:8, your map says backend:8"
+
+    agreed = attribute([replace(one, told=("backend:8",))], facts)[one.stream]
+    assert (agreed.deployment_id, agreed.contradiction) == ("d8", None)
+
+
+def test_a_stream_of_several_task_definitions_belongs_to_none():
+    """A candidate set, and why."""
+    one = stream(TASK, START_MS + 20_000, "backend:7", "backend:8")
+    found = attribute([one], EcsFacts(deployments=DEPLOYED))[one.stream]
+    assert (found.deployment_id, found.candidates, found.confidence) == (None, ("d7", "d8"), Confidence.WEAK)
+    assert found.contradiction == "the records name several task definitions: backend:7, backend:8"
+
+
+def test_the_users_map_tells_what_nobody_else_does():
+    """By task id, or by the stream's name where it holds no task id."""
+    by_task = stream(TASK, START_MS + HOUR_MS + 20_000)
+    by_name = replace(by_task, stream=StreamKey(log_group="/ecs/backend", log_stream="backend.log"))
+    found = attribute([by_task, by_name], EcsFacts(deployments=DEPLOYED), given={TASK: "backend:7", "backend.log": "backend:8"})
+    assert [(one.rung, one.task_definition, one.confidence) for one in found.values()] == [
+        ("given_map", "backend:7", Confidence.STRONG),
+        ("given_map", "backend:8", Confidence.STRONG),
+    ]
+
+
+# ---- clocks that lie whole hours apart ----
+
+
+def skewed(hours: int, starts_min: list[int], late_s: int = 40) -> str | None:
+    """What is said of tasks that ECS calls created at these minutes, and whose logs begin `late_s` after, `hours` away."""
+    tasks = [f"{number:032x}" for number in range(len(starts_min))]
+    created = [START_MS + minute * 60_000 for minute in starts_min]
+    facts = EcsFacts(sightings=tuple(sighting(task, 7, at) for task, at in zip(tasks, created, strict=True)))
+    logs = [stream(task, at + hours * HOUR_MS + late_s * 1000) for task, at in zip(tasks, created, strict=True)]
+    return whole_hour_skew(logs, facts)
+
+
+def test_a_constant_offset_of_whole_hours_is_named():
+    """Which way, and what it may be."""
+    assert skewed(5, [0, 17, 95]) == "ECS's times of 3 tasks lie 5 hours before the logs': a local time told as UTC?"
+    assert skewed(-1, [0, 17]) == "ECS's times of 2 tasks lie 1 hour after the logs': a local time told as UTC?"
+
+
+@pytest.mark.parametrize(
+    ("hours", "starts_min", "late_s"),
+    [
+        (0, [0, 17, 95], 40),  # as it should be
+        (5, [0, 17], 40),  # two tasks whose logs were fetched in part look like this, too
+        (-5, [0, 0], 40),  # one moment is one witness
+        (-5, [0], 40),
+        (5, [0, 17, 95], 1_500),  # no whole hour
+    ],
+)
+def test_without_enough_witnesses_nothing_is_said(hours, starts_min, late_s):
+    """A log that was fetched in part begins later than its task, by anything."""
+    assert skewed(hours, starts_min, late_s) is None
+
+
+def test_deployments_bear_witness_where_no_task_was_seen():
+    """All of them agree on one offset, and half of the logs begin right then; other logs prove nothing."""
+    facts = EcsFacts(deployments=tuple(deployment(n, START_MS + n * 47 * 60_000) for n in range(1, 5)))
+    away = [stream(f"{n:032x}", START_MS + n * 47 * 60_000 + 5 * HOUR_MS + 60_000) for n in range(1, 5)]
+    assert whole_hour_skew(away, facts) == "ECS's times of 4 deployments lie 5 hours before the logs': a local time told as UTC?"
+    others = [stream(f"{n:032x}", START_MS + n * 13 * 60_000 + 20 * HOUR_MS) for n in range(11, 20)]
+    assert whole_hour_skew([*away, *others], facts) is None
+
+
+def test_a_time_that_lies_hours_apart_ties_no_stream_to_a_deployment():
+    """The story's own logs, with ECS's times told five hours off: the interval would name the wrong deployment."""
+    scene = Path(__file__).resolve().parents[2] / "sample_logs" / "founding-story"
+    facts = ecs_facts(json.loads((scene / "ecs.json").read_text("utf-8")))
+    moved = replace(
+        facts,
+        sightings=(),
+        deployments=tuple(
+            replace(one, created_ms=(one.created_ms or 0) - 5 * HOUR_MS, started_ms=(one.started_ms or 0) - 5 * HOUR_MS)
+            for one in facts.deployments
+        ),
+    )
+    births = [stream(f"{n:032x}", (one.created_ms or 0) + 60_000) for n, one in enumerate(facts.deployments)]
+    found = attribute(births, moved).values()
+    assert {one.deployment_id for one in found} == {None}
+    assert all("5 hours before" in (one.contradiction or "") for one in found if one.candidates)
+    assert any(one.candidates for one in found)
