@@ -73,14 +73,16 @@ class Odd(Exception):  # noqa: N818  not an error: such a record is read by itse
 
 
 Values = tuple[Any, ...]
-Part = Callable[[Values], Hashable]
+Shape = tuple[tuple[str, ...], tuple[type, ...]]  # keys and types
+Part = tuple[int, Callable[[Values], Hashable], tuple[tuple[Callable[[Any], Hashable], int], ...]]
+"""Number of a shape, its values that matter as they are, and how to read the others that matter, each with its place."""
 
 
 class Shapes:
     """The shapes that were seen: of each, how the class of such a record is made of its values."""
 
     def __init__(self) -> None:
-        self._known: list[dict[tuple[tuple[str, ...], tuple[type, ...]], Part]] = [{} for _ in range(MAX_DEPTH + 1)]  # by depth
+        self._known: list[dict[Shape, Part]] = [{} for _ in range(MAX_DEPTH + 1)]  # by depth
         self._numbers = count()
 
     def class_of(self, record: Mapping[str, Any]) -> Hashable:
@@ -89,36 +91,35 @@ class Shapes:
 
     def _class(self, record: Mapping[str, Any], depth: int) -> Hashable:
         values = tuple(record.values())
-        shape = (tuple(record), tuple(map(type, values)))
-        known = self._known[depth]
-        part = known.get(shape)
+        shape = tuple(record), tuple(map(type, values))
+        part = self._known[depth].get(shape)
         if part is None:
-            if sum(map(len, record)) > MAX_NAMES_CHARS:
-                raise Odd
-            if len(known) >= MAX_SHAPES:
-                known.clear()
-            part = known[shape] = self._part(*shape, depth)
-        return part(values)
+            part = self._note(shape, depth)
+        number, picked, others = part
+        return (number, picked(values), *[reading(values[at]) for reading, at in others])
+
+    def _note(self, shape: Shape, depth: int) -> Part:
+        if sum(map(len, shape[0])) > MAX_NAMES_CHARS:
+            raise Odd
+        known = self._known[depth]
+        if len(known) >= MAX_SHAPES:
+            known.clear()
+        part = known[shape] = self._part(*shape, depth)
+        return part
 
     def _part(self, names: tuple[str, ...], types: tuple[type, ...], depth: int) -> Part:
-        """Of records with these keys and types: their values -> their class. The shape itself is a part of it."""
+        """Of records with these keys and types what their class is made of. The shape itself is a part of it."""
         exact: list[int] = []
         others: list[tuple[Callable[[Any], Hashable], int]] = []
         for at, (name, kind) in enumerate(zip(names, types, strict=True)):
             if name in WRAPPER_KEYS and kind is str and depth == 0:
-                return _odd
+                return 0, _odd, ()
             reading = self._reading(name, kind, depth)
             if reading is _exactly:
                 exact.append(at)
             elif reading is not None:
                 others.append((reading, at))
-        shape = next(self._numbers)
-        picked: Callable[[Values], Hashable] = itemgetter(*exact) if exact else _nothing
-
-        def part(values: Values) -> Hashable:
-            return (shape, picked(values), *[reading(values[at]) for reading, at in others])
-
-        return part
+        return next(self._numbers), itemgetter(*exact) if exact else _nothing, tuple(others)
 
     def _reading(self, name: str, kind: type, depth: int) -> Callable[[Any], Hashable] | None:
         """What of a value matters, None when nothing does: its presence and type are known by the shape."""
