@@ -70,7 +70,7 @@ class DeploymentRow:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FailureGroup:
     """One fingerprint. `clients`: distinct ones, counted to 500 a stream. `seen`: deployment id -> its (first, last) moment, for
-    the deployments of `by_deployment`. `examples`: the newest first; one in a list, up to 20 when one group is asked for."""
+    the deployments of `by_deployment`. `examples`: the newest first; none in a list, up to 20 when one group is asked for."""
 
     fingerprint: str
     title: str

@@ -30,7 +30,6 @@ from parsers import (
 MINUTE_MS = 60_000
 HOUR_MS = 3_600_000
 MOST_GROUPS = 500
-MOST_EXAMPLES = 100  # groups of a list that come with an example
 TOLD_BY_MINUTE = 5  # newest deployments of a service that the judge is told of by the minute
 MOST_BY_MINUTE = 200_000  # requests of a deployment up to which; above it by the hour
 _FEW = 8  # of a smaller part of the deployments findings are looked up by stream, of a greater one from the newest on
@@ -197,8 +196,8 @@ def _finding_source(window: Window) -> tuple[str, list[int]]:
     )
 
 
-def failures(db: Database, filters: Filters, *, examples: int = 1) -> list[FailureGroup]:
-    """Every fingerprint that fits, worst and most frequent first; at most 500."""
+def failures(db: Database, filters: Filters, *, examples: int = 0) -> list[FailureGroup]:
+    """Every fingerprint that fits, worst and most frequent first; at most 500. `examples`: newest findings of each, a query each."""
     known = owners(db)
     counts = kind_counts(db, filters, known)
     described = kinds(db, (one.kind for one in counts))
@@ -210,7 +209,7 @@ def failures(db: Database, filters: Filters, *, examples: int = 1) -> list[Failu
     groups = [_group(fingerprint, some, described, known) for fingerprint, some in by_fingerprint.items()]
     groups.sort(key=lambda one: (_SEVERITIES.index(one.severity), -one.requests, one.fingerprint))
     del groups[MOST_GROUPS:]
-    shown = _examples(db, filters, known, [one.fingerprint for one in groups[:MOST_EXAMPLES]], examples)
+    shown = _examples(db, filters, known, [one.fingerprint for one in groups], examples) if examples else {}
     clients = _clients(db, filters, known, described)
     return [replace(one, examples=tuple(shown.get(one.fingerprint, ())), clients=len(clients[one.fingerprint])) for one in groups]
 

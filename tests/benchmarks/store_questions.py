@@ -39,7 +39,8 @@ def questions(workspace: Workspace) -> Iterator[tuple[str, Callable[[], Any]]]:
     groups = workspace.failures(Filters())
     for group in groups[:10]:
         yield "failure", lambda group=group: workspace.failure(group.fingerprint)
-        yield "finding", lambda group=group: workspace.finding(group.examples[0].id)
+    for found in workspace.findings(Filters(), 10):
+        yield "finding", lambda found=found: workspace.finding(found.id)
     for one in filters:
         yield "findings", lambda one=one: workspace.findings(one, 200)
     for one in ids:

@@ -331,9 +331,8 @@ def test_a_comparison_splits_the_kinds(story):
 
 def test_context_is_read_again_and_redacted(story):
     """Events before and after a finding from its own stream, the proof marked, nobody's address in it."""
-    one = story.failures(Filters(deployment_id=story.deployments()[0].deployment.deployment_id, route=NOTES, status=400))[
-        0
-    ].examples[0]
+    newest = story.deployments()[0].deployment.deployment_id
+    one = story.findings(Filters(deployment_id=newest, route=NOTES, status=400), 1)[0]
 
     lines = story.context(one.id, lines=5)
 
