@@ -142,8 +142,17 @@ class Parts(NamedTuple):
 
 def access_of_parts(parts: Parts, *, health_paths: Sequence[str] = ()) -> Access:
     """The request that the parts say."""
-    client, agent = address_in(parts.before.partition("[")[0]), parts.after[4:]
+    client, agent = client_of(parts), parts.after[4:]
     return _access(Line(method=parts.method, target=parts.target, status=parts.status, client=client, agent=agent), health_paths)
+
+
+def client_of(parts: Parts) -> str | None:
+    return address_in(parts.before.partition("[")[0])
+
+
+def alike(parts: Parts) -> tuple[str, str, int, str | None, bool]:
+    """What `access_of_parts` depends on, but for the health paths: equal for requests that it says the same of."""
+    return parts.method, parts.target.partition("?")[0], parts.status, client_of(parts), is_health_agent(parts.after[4:])
 
 
 def access_of_record(

@@ -26,9 +26,19 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from parsers.access import Parts, access_of_parts, access_of_record, access_of_text, parse_access
+from parsers.access import Parts, access_of_parts, access_of_record, access_of_text, alike, parse_access
 from parsers.batch import Batch, in_batches
-from parsers.classify import ERROR_LIKE, Said, access_fact, fact_of, request_id_of, request_keys, say
+from parsers.classify import (
+    ERROR_LIKE,
+    Said,
+    access_fact,
+    fact_of,
+    redacted_access,
+    refused_fact,
+    request_id_of,
+    request_keys,
+    say,
+)
 from parsers.formats import Payload, decode, payload_of, structured, structured_of
 from parsers.masks import Redactor
 from parsers.model import Access, Event, Match, StreamKey
@@ -55,6 +65,7 @@ if TYPE_CHECKING:
 
 ANY_RULE, ANY_PATTERN, FIRST_OPENER = -1, -2, -11  # parsers/scan.py's, which is imported for big inputs only
 MAX_REMEMBERED = 4_096
+MAX_PATH_CHARS = 200  # of a refused request that is remembered
 MAX_LINES_KNOWN, MAX_CHARS_KNOWN = 8_192, 4 << 20  # of records of several lines
 MAX_RECORD_BYTES = 16_384  # of a JSON record that is read by its class
 MAX_SAYINGS, MAX_SAYING_BYTES = 2_048, 8_192  # of JSON records that a rule may take, and the size of one
@@ -200,6 +211,7 @@ class BulkReader:
         self._said: dict[tuple[str | None, ...], Any] = {}
         self.known_lines = _KnownLines()
         self._shapes = Shapes()
+        self._refusals: dict[Hashable, Access] = {}
         self._classes_said = Sayings()
         self._sayings: dict[Hashable, _Saying] = {}
         self._records: dict[Hashable, int] = {}  # number of a class of JSON records in _answers
@@ -374,6 +386,16 @@ class BulkReader:
             _remember(self._said, key, known)
         said: Said | None = known
         return said
+
+    def refusal(self, parts: Parts) -> Access:
+        """The refused request of a plain line, redacted."""
+        key = alike(parts)
+        access = self._refusals.get(key)
+        if access is None:
+            access = redacted_access(access_of_parts(parts, health_paths=self.reader.health_paths), self.reader.redactor)
+            if len(key[1]) <= MAX_PATH_CHARS:
+                _remember(self._refusals, key, access)
+        return access
 
     def saying(self, fields: dict[str, Any], rules: frozenset[int]) -> _Saying | Access | None:
         """What a JSON record says, read once for all that say the same; its request if it is an access line.
@@ -623,11 +645,10 @@ class _Walk:
     def light(self, at: int) -> None:
         """An event without a needle: an access line, or nothing."""
         number = self.numbers[at]
-        text = self.batch.text(number)
         parts = self.plan.refused.get(number)
-        if parts is not None and text.isprintable():
-            self.access(at, access_of_parts(parts, health_paths=self.bulk.reader.health_paths), Payload(text=text))
+        if parts is not None and self.refused(at, parts):
             return
+        text = self.batch.text(number)
         health_paths = self.bulk.reader.health_paths
         record = structured(text) if self.plan.escaped is not None and self.plan.escaped[number] else None
         payload = None
@@ -645,6 +666,16 @@ class _Walk:
             self.chatter(at)
         else:
             self.access(at, access, payload)
+
+    def refused(self, at: int, parts: Parts) -> bool:
+        """Keeps a refused request that the columns have told apart. False: controls stand in it, which its text is read without."""
+        event = self.event(at)
+        if not event.text.isprintable():
+            return False
+        access, redactor = self.bulk.refusal(parts), self.bulk.reader.redactor
+        record = Record(events=(event,), payload=Payload(text=event.text), texts=(event.text,), seq=self.seqs[at])
+        self.worker.keep(record, refused_fact(record, access, redactor))
+        return True
 
     def access(self, at: int, access: Access, payload: Payload | None) -> None:
         """As StreamReader does with the fact of such a record, without making a record of what is only counted."""

@@ -333,6 +333,11 @@ def access_fact(record: Record, access: Access, rules: RuleSet, redactor: Redact
     return _fact(record, redactor, matches=same_line, access=access, evidence_at=0 if refused else None)
 
 
+def refused_fact(record: Record, access: Access, redactor: Redactor) -> Fact:
+    """The same of a refused plain line whose request is redacted already."""
+    return _fact(record, redactor, access=access)
+
+
 def redacted_access(access: Access, redactor: Redactor) -> Access:
     """An access line without what may name a person: path, client and request id."""
     return Access(  # dataclasses.replace takes three times as long, and this is done for every refused request
