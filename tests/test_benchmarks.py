@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import runpy
+
 import pytest
 
 from tests.benchmarks.run import made, measured
@@ -23,3 +25,16 @@ def test_two_processes_find_what_one_finds(tmp_path):
     one, two = measured("whole read", path).said, measured("whole read, two processes", path).said
 
     assert {key: one[key] for key in two} == two
+
+
+@pytest.mark.filterwarnings("ignore:'tests.benchmarks.run' found in sys.modules:RuntimeWarning")
+@pytest.mark.parametrize("script", ["store_questions", "sessions", "pages", "quota", "patterns", "run"])
+def test_help_is_told_and_leaves_nothing_behind(script, tmp_path, monkeypatch, capsys):
+    """`--help` is no path of a store to make: it says how the script is called, and the folder stays empty."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("sys.argv", [f"{script}.py", "--help"])
+    with pytest.raises(SystemExit) as ended:
+        runpy.run_module(f"tests.benchmarks.{script}", run_name="__main__")
+    assert not ended.value.code
+    assert capsys.readouterr().out.startswith("usage: ")
+    assert not list(tmp_path.iterdir())

@@ -7,7 +7,7 @@ Wall time, and beside it the process's own CPU time, which other programs on the
 
 from __future__ import annotations
 
-import sys
+import argparse
 import tempfile
 import time
 from collections.abc import Callable, Iterator
@@ -67,8 +67,11 @@ def measure(workspace: Workspace, rounds: int = 3) -> dict[str, list[tuple[float
 
 
 def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("store", nargs="?", type=Path, help="a store, made here when it is not there yet")
+    chosen: Path | None = parser.parse_args().store
     with tempfile.TemporaryDirectory() as folder:
-        path = Path(sys.argv[1]) if len(sys.argv) > 1 else Path(folder) / "big.db"
+        path = chosen or Path(folder) / "big.db"
         if not path.exists():
             spec = util.spec_from_file_location("make_store", MAKE)
             assert spec is not None
