@@ -62,6 +62,16 @@ def test_a_start_script_that_only_says_continuing_hides_a_failure() -> None:
     assert (run.outcome, run.application_continued) == (Outcome.FAILED, True)
 
 
+def test_the_script_names_the_tool_its_exit_code_and_goes_on() -> None:
+    """`alembic exited with code 1, continuing`: the run's exit code and that the start went on, in one line without "migration"."""
+    alembic = ("INFO  [alembic.runtime.migration] Context impl PostgresqlImpl.", "FAILED: Can't locate revision identified by '1a2b'")
+    (told,) = runs(*alembic, "alembic exited with code 1, continuing")
+    (other,) = runs(*alembic, "uvicorn exited with code 1")
+
+    assert (told.tool, told.outcome, told.exit_code, told.application_continued) == ("alembic", Outcome.FAILED, 1, True)
+    assert (other.exit_code, other.application_continued) == (None, False)
+
+
 def test_a_retry_that_succeeds_is_a_second_run() -> None:
     """First P1001, then applied: two runs; the second says how it ended."""
     told = runs(
