@@ -15,7 +15,7 @@ from dashboard.fetching import FetchReport, FetchRequest, connect, run_fetch
 from dashboard.settings import Settings
 from dashboard.terminal import Paper, clock
 from dashboard.workspace import Workspace
-from parsers import UsageError, epoch_ms, show
+from parsers import UsageError, counted, epoch_ms, show
 
 _PART = re.compile(r"(\d{1,6})\s*(ms|s|m|h|d|w)")
 _UNIT_MS = {"ms": 1, "s": 1_000, "m": 60_000, "h": 3_600_000, "d": 86_400_000, "w": 604_800_000}
@@ -115,7 +115,7 @@ def progress_text(one: Progress) -> str:
     eta = f", {one.eta_s:.0f} s left" if one.eta_s is not None else ""
     throttled = f", throttled {one.throttles}×" if one.throttles else ""
     newest = f" to {clock(one.newest_ms)}" if one.newest_ms else ""
-    read = f"{one.pages} pages, {one.events:,} events, {one.response_bytes / 1e6:.1f} MB"
+    read = f"{counted(one.pages, 'page')}, {counted(one.events, 'event')}, {one.response_bytes / 1e6:.1f} MB"
     return f"{one.doing}: {read}, {covered} of the window{newest}{eta}{throttled}"
 
 

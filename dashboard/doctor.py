@@ -24,7 +24,7 @@ from dashboard.fetchers.session import SKEW_WORTH_NAMING_MS, Aws
 from dashboard.fetchers.sightings import CONTAINER_INSIGHTS, EVENT_CAPTURE
 from dashboard.fetching import connect
 from dashboard.settings import Settings
-from parsers import NotSeenError
+from parsers import NotSeenError, counted
 
 PROBE_END_MS = 1  # probes ask for one millisecond in 1970: allowed or denied, and nothing read
 
@@ -111,7 +111,9 @@ class Doctor:
         services = self.answers["describe_services"]["services"]
         deployments = self.answers.get("describe_service_deployments", {}).get("serviceDeployments", [])
         yield CheckUp(
-            name="ecs", sign=Sign.OK, text=f"{len(services)} services, {len(deployments)} deployments of the last 90 days"
+            name="ecs",
+            sign=Sign.OK,
+            text=f"{counted(len(services), 'service')}, {counted(len(deployments), 'deployment')} of the last 90 days",
         )
         for notice in self.answers["_about"]["notices"]:
             yield CheckUp(name="ecs", sign=Sign.NOTE, text=notice)

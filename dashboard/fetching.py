@@ -30,7 +30,7 @@ from dashboard.fetchers.sightings import sighted_elsewhere
 from dashboard.fetchers.slices import OVERLAP_MS, Gap, Scope, Window, cell_start
 from dashboard.settings import Settings
 from dashboard.store import Database, SliceState, ecs, fetched, rollups, slices
-from parsers import EcsFacts, Event, NotSeenError, Reader, StreamKey, attribute, ecs_facts, rfc3339
+from parsers import EcsFacts, Event, NotSeenError, Reader, StreamKey, attribute, counted, ecs_facts, rfc3339
 
 DEFAULT_SINCE_MS = 2 * 3_600_000
 LONG_MS = 3 * 3_600_000  # windows from this on are planned first
@@ -104,8 +104,9 @@ class FetchReport:
     def lines(self) -> list[str]:
         """The report in a few lines of plain text."""
         told = [
-            f"{self.events:,} events of {self.streams} streams, {self.pages} pages in {self.elapsed_s:.1f} s, {self.deployments} deployments",
-            f"{rfc3339(self.window.start_ms)} to {rfc3339(self.window.end_ms)}: {self.cells} stretches read now "
+            f"{counted(self.events, 'event')} of {counted(self.streams, 'stream')}, {counted(self.pages, 'page')} in {self.elapsed_s:.1f} s, "
+            f"{counted(self.deployments, 'deployment')}",
+            f"{rfc3339(self.window.start_ms)} to {rfc3339(self.window.end_ms)}: {counted(self.cells, 'stretch')} read now "
             f"({self.verified} verified, {self.settled} settled, {self.open} open)",
         ]
         told += [
@@ -276,7 +277,7 @@ class Fetcher:
                 sink.flush()
         if sink.fewer:
             self.notices.append(
-                f"{sink.fewer} stretches held fewer events than at an earlier reading; the fuller readings are kept"
+                f"{counted(sink.fewer, 'stretch')} held fewer events than at an earlier reading; the fuller readings are kept"
             )
         complete_to = self._settle(sink, window, report)
         return self._report(report, sink, window, complete_to)

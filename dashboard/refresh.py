@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
-from parsers import errors
+from parsers import counted, errors
 
 
 class Collects(Protocol):
@@ -110,7 +110,8 @@ def told(report: object) -> tuple[str, ...]:
     events, streams, unchanged = (getattr(report, name, 0) for name in ("events", "streams", "unchanged"))
     calls: Mapping[str, int] = getattr(report, "calls", None) or {}
     lines = [
-        f"{events:,} events of {streams} streams were read" + (f"; {unchanged} sources had not changed" if unchanged else "")
+        f"{counted(events, 'event')} of {counted(streams, 'stream')} {'was' if events == 1 else 'were'} read"
+        + (f"; {counted(unchanged, 'source')} had not changed" if unchanged else "")
     ]
     if calls:
         lines.append("AWS calls: " + ", ".join(f"{name} {count:,}" for name, count in sorted(calls.items())))

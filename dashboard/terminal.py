@@ -229,7 +229,7 @@ def classify_text(paper: Paper, judgement: Judgement) -> None:
     first = min((c.first_event_ms for c in reading.coverage if c.first_event_ms is not None), default=None)
     last = max((c.last_event_ms for c in reading.coverage if c.last_event_ms is not None), default=None)
     span = f"{moment(first)} to {moment(last)}" if _told(first) else "without times" if total else "nothing to read"
-    paper.line(f"{total:,} events in {counted(len(reading.coverage), 'stream')}, {span}")
+    paper.line(f"{counted(total, 'event')} in {counted(len(reading.coverage), 'stream')}, {span}")
     if reading.migration_runs:
         paper.line()
         paper.line(paper.paint("Migrations", "bold"))

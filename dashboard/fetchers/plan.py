@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from dashboard.fetchers.failures import AwsError
 from dashboard.fetchers.session import Aws
 from dashboard.fetchers.slices import Scope, Window
+from parsers import counted
 
 PAGE_BYTES = 1_000_000
 PAGE_EVENTS = 10_000
@@ -37,7 +38,8 @@ class Plan:
         if self.response_bytes is None or self.seconds is None or self.dollars is None:
             return f"{hours:.1f} h to read; how much that is could not be asked ({self.why_unknown})"
         return (
-            f"{hours:.1f} h: about {self.response_bytes / 1e6:,.1f} MB, {self.events:,} events, {self.pages:,} pages, "
+            f"{hours:.1f} h: about {self.response_bytes / 1e6:,.1f} MB, {counted(self.events or 0, 'event')}, "
+            f"{counted(self.pages or 0, 'page')}, "
             f"{self.seconds:,.0f} s, ${self.dollars:.2f} if it leaves the region"
         )
 

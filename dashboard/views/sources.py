@@ -10,7 +10,7 @@ from dashboard import tables, words
 from dashboard.fetchers.permissions import ACTIONS
 from dashboard.views import blocks
 from dashboard.views.frame import Frame
-from parsers import Confidence
+from parsers import Confidence, counted
 
 if TYPE_CHECKING:
     from dashboard.rows import AwsAccount, SourceRow
@@ -44,7 +44,7 @@ def summary(rows: list[SourceRow], frame: Frame) -> list[str]:
     sure = sum(row.attribution.confidence in (Confidence.EXACT, Confidence.STRONG) for row in rows)
     rest = len(rows) - sure
     return [
-        f"{events:,} events of {len(rows)} log streams, complete to {frame.moment(frame.freshness())}",
+        f"{counted(events, 'event')} of {counted(len(rows), 'log stream')}, complete to {frame.moment(frame.freshness())}",
         f"{sure} of {len(rows)} streams are proven to be a deployment's (exact or strong)"
         + (f"; the other {rest} say below what they stand on" if rest else ""),
         f"unexplained: {sum(row.coverage.unexplained for row in rows):,} records · "
