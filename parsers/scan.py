@@ -206,7 +206,8 @@ class LiteralEngine:
 
         starts = np.concatenate(([0], ends[:-1] + 1))
         raw = bytes(data)
-        texts = [raw[a:b].decode("utf-8", "replace") for a, b in zip(starts.tolist(), ends.tolist(), strict=True)]
+        lines = [raw[a:b] for a, b in zip(starts.tolist(), ends.tolist(), strict=True)]
+        texts = [line.decode("utf-8", "replace") for line in lines]
         hits = pl.Series(texts, dtype=pl.String).str.extract_many(
             list(self._codes), ascii_case_insensitive=True, overlapping=True
         )
@@ -217,7 +218,8 @@ class LiteralEngine:
             for code in self._codes.get(word.lower(), ())
         ]
         for code, special in self._specials:
-            pairs.extend((int(np.searchsorted(ends, hit.end() - 1)), code) for hit in special.finditer(raw))
+            # Event by event: a match that goes on into the next would be taken for the next one's alone.
+            pairs.extend((event, code) for event, text in enumerate(lines) if special.search(text) is not None)
         pairs.sort()
         events, codes = zip(*pairs, strict=True) if pairs else ((), ())
         return np.array(events, dtype=np.int64), np.array(codes, dtype=np.int64)
