@@ -1,7 +1,8 @@
 """Loaded rule packs, kept between two calls of the command: parsing TOML and patterns anew costs more than a small file.
 
 The cache is a convenience: keyed by the packs' own bytes and the program's version, ignored when it is damaged, stale or
-cannot be written. JSON, never a pickle: a cache folder is no place to run code from.
+cannot be written. JSON, never a pickle: a cache folder is no place to run code from. Every version and every set of packs
+leaves files; who writes one removes what is too old, so the folder stays at some 15 MB.
 """
 
 from __future__ import annotations
@@ -17,6 +18,9 @@ import msgspec
 from parsers import RuleSet, load_packs, packs_digest, rules_from_plain, rules_to_plain
 
 FORMAT = 2
+# Of each kind of file the newest that stay: four sets of packs, each with up to three databases to scan with.
+KEPT = {"packs-*.json": 4, "scan-needles-*": 4, "scan-hyperscan-*": 12}
+_ABANDONED_S = 3600  # a half-written file that is so much older belongs to nobody any more
 
 
 def cached_packs(extra: Sequence[str] = ()) -> RuleSet:
@@ -56,3 +60,26 @@ def _write(path: Path, data: bytes) -> None:
         with os.fdopen(handle, "wb") as out:
             out.write(data)
         Path(name).replace(path)
+        _prune(path)
+
+
+def _prune(written: Path) -> None:
+    """Removes what is older than the newest of its kind, and what a killed process left half-written.
+
+    Other processes may read, write and remove at the same time: a reader whose file goes has it open already or makes it anew.
+    Ages are told by the files' own times, against that of the file just written: no clock is asked.
+    """
+    old = [one for kind, count in KEPT.items() if written.match(kind) for one in _newest_first(written.parent, kind)[count:]]
+    now_s = written.stat().st_mtime
+    old += [(at, path) for at, path in _newest_first(written.parent, "*.tmp") if at < now_s - _ABANDONED_S]
+    for _, path in old:
+        with suppress(OSError):
+            path.unlink()
+
+
+def _newest_first(folder: Path, pattern: str) -> list[tuple[float, Path]]:
+    found: list[tuple[float, Path]] = []
+    for path in folder.glob(pattern):
+        with suppress(OSError):  # another process removed it
+            found.append((path.stat().st_mtime, path))
+    return sorted(found, reverse=True)

@@ -64,7 +64,10 @@ def test_a_start_script_that_only_says_continuing_hides_a_failure() -> None:
 
 def test_the_script_names_the_tool_its_exit_code_and_goes_on() -> None:
     """`alembic exited with code 1, continuing`: the run's exit code and that the start went on, in one line without "migration"."""
-    alembic = ("INFO  [alembic.runtime.migration] Context impl PostgresqlImpl.", "FAILED: Can't locate revision identified by '1a2b'")
+    alembic = (
+        "INFO  [alembic.runtime.migration] Context impl PostgresqlImpl.",
+        "FAILED: Can't locate revision identified by '1a2b'",
+    )
     (told,) = runs(*alembic, "alembic exited with code 1, continuing")
     (other,) = runs(*alembic, "uvicorn exited with code 1")
 
