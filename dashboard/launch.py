@@ -24,12 +24,14 @@ from typing import Any
 
 from dashboard.early import EarlyCode, element_code
 from dashboard.first_reading import FirstReading
+from dashboard.landing import LandingName
 from dashboard.running import Running, hand_over
 from dashboard.settings import Settings, default_store, load_settings
 from dashboard.shipped import shipped
 from parsers import errors
 
 LOOPBACK, PORT = "127.0.0.1", 8501
+LANDING = "deployments"  # the landing page's name; `views.deployments` needs Streamlit, which loads while files are read
 _SECRETS = (Path(".streamlit") / "secrets.toml", Path.home() / ".streamlit" / "secrets.toml")
 
 
@@ -95,7 +97,7 @@ def serve_settings(settings: Settings, exposure: Exposure, *, secrets: Mapping[s
     st.App(
         Path(__file__).with_name("app.py"),
         secrets=dict(secrets) if secrets else None,
-        middleware=[Middleware(EarlyCode, top=top, below=below)],
+        middleware=[Middleware(LandingName, name=LANDING), Middleware(EarlyCode, top=top, below=below)],
     ).run(config=streamlit_options(exposure))
 
 

@@ -23,7 +23,7 @@ DASHBOARD = (
     "__init__", "shipped", "words", "settings", "links", "rows", "pack_cache", "store/", "fetchers/", "fetching", "doctor", "double/",
     "workspace", "judgement", "state", "tables", "charts", "report/", "attempts", "probe", "verifying", "verify_live",
     "exporting", "reporting", "sharing", "refresh",
-    "first_reading", "running", "early", "terminal", "rulecheck",
+    "first_reading", "running", "early", "landing", "terminal", "rulecheck",
     "aws_commands", "views/", "app", "launch", "cli", "__main__",
 )  # fmt: skip
 
