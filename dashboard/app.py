@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import streamlit as st
 
@@ -46,6 +46,8 @@ if TYPE_CHECKING:
 _SHOWN: tuple[Any, ...] = (deployments, deployment, migrations, failures, ladder, requests, fields, events, sources)
 _HIDDEN: tuple[Any, ...] = (failure,)
 _LIVE_S, _BUSY_S = 10, 1
+_TROUBLE_PX = 620  # beside it the controls keep their place
+_AFTER_TROUBLE = "Nothing that was read is lost: press Refresh when it is mended."
 # A browser draws in one go what comes in one go, its last table included. This is what a first picture takes to be drawn.
 _FIRST_PICTURE_S = 0.3
 # The tab's picture, a ladder. Drawn here: Streamlit would fetch one of its own symbols from another host.
@@ -233,8 +235,6 @@ def _live(frame: Frame) -> None:
         _complete_to(frame)
         if progress.running:
             _progress(frame)
-        elif progress.error:
-            _trouble(progress.error, progress.hint)
         news = frame.workspace.version() != frame.version
         offered = _row_open(frame.state)
         if (
@@ -243,6 +243,8 @@ def _live(frame: Frame) -> None:
             and st.button("New logs were read: show them", icon=":material/update:", key="show-news", type="tertiary")
         ):
             st.rerun()
+    if progress.error and not progress.running:
+        _trouble(progress.error, progress.hint, after=_AFTER_TROUBLE, width=_TROUBLE_PX)
     if not offered and (news or _just_ended(progress)):
         st.rerun()
 
@@ -331,12 +333,16 @@ def _view(frame: Frame) -> None:
     st.caption(f"Zone shown: {frame.zone}")
 
 
-def _trouble(message: str, hint: str | None) -> None:
-    with st.container(border=True):
+def _trouble(message: str, hint: str | None, *, after: str = "", width: int | Literal["stretch"] = "stretch") -> None:
+    with st.container(border=True, gap="small", width=width):
         st.badge("could not look", icon=":material/help:", color="gray")
         blocks.plain(message)
-        if hint:
-            st.code(words.visible(hint), language=None, wrap_lines=True)
+        if not hint:
+            return
+        command, remark = words.command_and_remark(hint)
+        st.code(words.visible(command), language=None, wrap_lines=True)
+        for said in filter(None, (remark, after)):
+            blocks.plain(said)
 
 
 if __name__ == "__main__":

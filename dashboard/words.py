@@ -226,6 +226,12 @@ def short_id(identifier: str | None, length: int = 12) -> str:
     return identifier if len(identifier) <= length + 2 else identifier[:length] + "…"
 
 
+def command_and_remark(hint: str) -> tuple[str, str]:
+    """What to type, which stands first in a hint, and what is said about it in brackets: only the first is to be copied."""
+    command, _, remark = hint.partition("   (")
+    return command, remark.removesuffix(")")
+
+
 def visible(text: str) -> str:
     """Log text fit for a screen: control and direction-changing characters are shown, never obeyed."""
     return "".join(character if character in "\n\t" or not _hidden(character) else _escape(character) for character in text)

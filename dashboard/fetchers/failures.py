@@ -54,6 +54,12 @@ class Advice:
 _SIGN_IN = "{login}"
 _WHO = "aws sts get-caller-identity{profile} --region {region}"
 _EXPIRED = Advice("the credentials have expired", _SIGN_IN)
+# The environment's keys come before every profile and every sign-in: as long as they are set, neither helps.
+_EXPIRED_IN_ENVIRONMENT = Advice(
+    "the credentials have expired",
+    "unset AWS_ACCESS_KEY_ID AWS_SECRET_ACCESS_KEY AWS_SESSION_TOKEN   "
+    "(or set them anew; they are this program's environment: then start it again, signed in)",
+)
 _NO_CREDENTIALS = Advice(
     "no usable AWS credentials were found", "{login}   (or set AWS_PROFILE, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY)"
 )
@@ -295,10 +301,13 @@ def advice_for(error: Exception, code: str) -> Advice:
     return next((ADVICE[name] for name in names if name in ADVICE), ADVICE["BotoCoreError"])
 
 
-def aws_error(error: Exception, *, service: str, api: str, region: str, profile: str | None = None, about: str = "") -> AwsError:
+def aws_error(
+    error: Exception, *, service: str, api: str, region: str, profile: str | None = None, about: str = "", origin: str = ""
+) -> AwsError:
     """The error to raise for one of boto3's, naming the API, the region and what mends it.
 
-    `about` names the thing that was asked for (a log group, a cluster).
+    `about` names the thing that was asked for (a log group, a cluster); `origin` is botocore's word for where the credentials
+    came from.
     """
     code, said = code_of(error), said_by(error)
     action = f"{service}:{api}"
@@ -312,6 +321,8 @@ def aws_error(error: Exception, *, service: str, api: str, region: str, profile:
         "login": f"aws sso login{flag}" if _is_sso(code) or profile else "aws configure   (or: aws sso login --profile NAME)",
     }
     advice = advice_for(error, code)
+    if advice is _EXPIRED and origin == "env":
+        advice = _EXPIRED_IN_ENVIRONMENT
     subject = f" ({about})" if about else ""
     message = f"{action} in {region or 'no region'}{subject}: {advice.what.format(**words)} [{code}]"
     if said and said not in message and "{said}" not in advice.hint:

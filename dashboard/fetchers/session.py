@@ -244,10 +244,19 @@ class Aws:
             raise FetchStopped
 
     def _told(self, error: Exception, service: str, api: str, region: str, about: str = "") -> AwsError:
-        told = aws_error(error, service=service, api=api, region=region, profile=self.settings.profile, about=about)
+        told = aws_error(
+            error, service=service, api=api, region=region, profile=self.settings.profile, about=about, origin=self._origin(error)
+        )
         if told.denied:
             self.denied.add(told.action or f"{service}:{api}")
         return told
+
+    def _origin(self, error: Exception) -> str:
+        """Where the credentials of a refused call came from. AWS answered, so they are known: nothing is looked up."""
+        if not isinstance(error, botocore.exceptions.ClientError):
+            return ""
+        credentials = self._session.get_credentials()
+        return str(credentials.method) if credentials is not None else ""
 
 
 _decode_page = msgspec.json.Decoder(LogPage).decode

@@ -294,3 +294,39 @@ def test_a_click_opens_the_row_it_was_on():
     assert offered == ["1. a", "2. b"]  # a row without an id can't be opened
     assert app.text[0].value == "chosen: a"
     assert app.run().text[0].value == "chosen: None"
+
+
+def _refused() -> None:
+    import streamlit as st
+
+    from dashboard import app
+    from dashboard.refresh import Refresh
+    from parsers import errors
+    from tests.dashboard.fake_workspace import FakeWorkspace
+
+    def expired() -> FakeWorkspace:
+        hint = "aws configure   (or: aws sso login --profile NAME)"
+        raise errors.NotSeenError("sts:GetCallerIdentity: the credentials have expired", hint=hint)
+
+    refresh = st.session_state.setdefault("reading", Refresh())
+    workspace = FakeWorkspace()
+    app.main(workspace, expired, refresh, identity="refused")
+    refresh.wait(10)
+
+
+def test_a_refresh_with_an_expired_session_says_what_to_type_and_loses_nothing():
+    """The command alone stands in the box that is copied, the rest beside it as words; the page below stays as it was."""
+    app = AppTest.from_function(_refused, default_timeout=30).run()
+    before = {element.value for element in app.text}
+    app.button("refresh").click().run()
+    app.run()
+
+    assert not app.exception, app.exception[0].stack_trace
+    assert "aws configure" in [element.value for element in app.code]
+    said = {element.value for element in app.text}
+    assert said - before == {
+        "sts:GetCallerIdentity: the credentials have expired",
+        "or: aws sso login --profile NAME",
+        "Nothing that was read is lost: press Refresh when it is mended.",
+    }
+    assert before <= said

@@ -108,3 +108,17 @@ def test_a_label_is_no_markdown():
     """A service's name in the label of a link keeps its signs, and becomes neither a link nor an icon nor a colour."""
     assert words.unmarked("my_old_api 7") == r"my\_old\_api 7"
     assert words.unmarked("[x](//e) :red[y] <b>") == r"\[x\]\(//e\) \:red\[y\] \<b\>"
+
+
+@pytest.mark.parametrize(
+    ("hint", "command", "remark"),
+    [
+        ("aws sso login --profile prod", "aws sso login --profile prod", ""),
+        ("aws configure   (or: aws sso login --profile NAME)", "aws configure", "or: aws sso login --profile NAME"),
+        ("triage doctor --iam-policy   (grant a to (this) identity)", "triage doctor --iam-policy", "grant a to (this) identity"),
+        ("set up sign-in (pip install x)", "set up sign-in (pip install x)", ""),
+    ],
+)
+def test_only_what_is_to_be_typed_is_copied(hint, command, remark):
+    """A remark in a command that is copied would be a shell's syntax error."""
+    assert words.command_and_remark(hint) == (command, remark)

@@ -114,6 +114,21 @@ def test_expired_credentials_are_told(serve, connect, truth):
     assert not caught.value.transient
 
 
+def test_expired_keys_of_the_environment_say_that_a_sign_in_would_not_help(serve, truth, monkeypatch):
+    """They come before every profile: the command takes them away, and the program that has them is started again."""
+    for key, value in CREDENTIALS.items():
+        monkeypatch.setenv(key.upper(), value)
+    double = serve(truth, Fault(kind=FaultKind.EXPIRED_CREDENTIALS, times=99))
+    aws = Aws(AwsSettings(region=REGION, endpoint_url=double.endpoint_url, pace=UNHURRIED))
+
+    with pytest.raises(AwsError, match="expired") as caught:
+        page_of(aws)
+
+    assert caught.value.hint.startswith("unset AWS_ACCESS_KEY_ID AWS_SECRET_ACCESS_KEY AWS_SESSION_TOKEN   (")
+    assert "start it again" in caught.value.hint
+    assert caught.value.credentials
+
+
 def test_nothing_listens_is_told():
     """An endpoint that is not there names the endpoint setting."""
     aws = Aws(AwsSettings(region=REGION, endpoint_url="http://127.0.0.1:9", pace=UNHURRIED), credentials=CREDENTIALS)
