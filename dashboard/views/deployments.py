@@ -34,8 +34,8 @@ def page(frame: Frame) -> None:
         _charts(frame, rows, first[0].deployment.service)
     with below:
         _open_link(frame, first[0], f"Open deployment {first[0].deployment.revision}")
-    if others:
-        with words_side, st.container(border=True, gap="small"):
+    if others:  # below both: in the column of words they would be a tower beside nothing
+        with st.container(border=True, gap="small"):
             for mine in others:
                 _one_line(frame, mine[0])
     _table(frame, rows, first)

@@ -36,6 +36,12 @@ def _script(view: str, hostile: str | None, empty: bool, window_end: int | None)
         workspace.deployments = lambda *_: bare
     if "first" in st.query_params:
         workspace.comparison = lambda _: None
+    if "other" in st.query_params:
+        mine = workspace.deployments()
+        others = [
+            replace(row, deployment=replace(row.deployment, service="other", deployment_id=f"o{n}")) for n, row in enumerate(mine)
+        ]
+        workspace.deployments = lambda *_: [*mine, *others]
     if "passing" in st.query_params:
         rows = [replace(row, verdict=replace(row.verdict, verdict=VerdictValue.PASS)) for row in workspace.deployments()]
         workspace.deployments = lambda *_: rows
@@ -330,3 +336,11 @@ def test_a_refresh_with_an_expired_session_says_what_to_type_and_loses_nothing()
         "Nothing that was read is lost: press Refresh when it is mended.",
     }
     assert before <= said
+
+
+def test_other_services_take_the_whole_width_below_the_verdict_and_its_chart():
+    """In the narrow column of words their lines were a tower beside nothing."""
+    app = drawn("deployments", other="1")
+    line = next(element.value for element in app.text if element.value.startswith("other 50: "))
+
+    assert [column for column in app.columns if line in [element.value for element in column.text]] == []
