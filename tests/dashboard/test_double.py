@@ -138,6 +138,15 @@ def test_a_page_has_ten_thousand_events_or_one_megabyte(serve):
     long = serve(made(*(row(number, "x" * 400_000) for number in range(5))))[1]("logs")
     assert [len(page["events"]) for page in filtered(long)] == [2, 2, 1]
     assert [len(page["events"]) for page in got(long)] == [2, 2, 1, 0]
+    newest = long.get_log_events(logGroupName=GROUP, logStreamName=ONE)
+    assert [event["timestamp"] - NOON_MS for event in newest["events"]] == [3, 4]
+
+
+def test_a_small_page_is_a_tenth(serve):
+    """As a fault; the rest comes with the next tokens."""
+    logs = serve(made(*(row(number) for number in range(30))), Fault(kind=FaultKind.SMALL_PAGE), max_events=20)[1]("logs")
+    sizes = [len(page["events"]) for page in filtered(logs)]
+    assert (sizes[0], sum(sizes)) == (2, 30)
 
 
 def test_a_page_ends_where_its_scan_ended_not_where_it_is_full(serve):
@@ -215,9 +224,10 @@ def test_patterns_that_the_service_refuses(serve, pattern):
 # ---- listings ------------------------------------------------------------------------------------------------------------------
 def test_groups_are_listed_by_prefix_or_pattern(serve):
     """Prefix XOR pattern, fifty a page; with a pattern nothing but name, ARN and creation comes back."""
-    truth = made(row(0), *(row(0) | {"logGroup": f"/x/{number:02d}"} for number in range(55)))
+    truth = made(row(0), *(row(0) | {"logGroup": f"/x/{number:02d}"} for number in reversed(range(55))))
     logs = serve(truth)[1]("logs")
     first = logs.describe_log_groups(logGroupNamePrefix="/x/")
+    assert [one["logGroupName"] for one in first["logGroups"]] == [f"/x/{number:02d}" for number in range(50)]
     assert (len(first["logGroups"]), bool(first["nextToken"])) == (50, True)
     assert len(logs.describe_log_groups(logGroupNamePrefix="/x/", nextToken=first["nextToken"])["logGroups"]) == 5
     (one,) = logs.describe_log_groups(logGroupNamePattern="cs/ap")["logGroups"]
@@ -237,6 +247,13 @@ def test_streams_are_listed_by_name_or_by_time(serve):
     both = where | {"orderBy": "LastEventTime", "logStreamNamePrefix": "ecs/"}
     assert refused(logs.describe_log_streams, **both)[0] == "InvalidParameterException"
     assert refused(logs.describe_log_streams, **where, limit=51)[0] == "InvalidParameterException"
+
+
+def test_a_stream_tells_its_latest_ingestion(serve):
+    """Of whatever event: the one with the latest time may have come first."""
+    logs = serve(made(row(0, ingested_ms=9_000), row(5, ingested_ms=6_000)))[1]("logs")
+    (stream,) = logs.describe_log_streams(logGroupName=GROUP)["logStreams"]
+    assert stream["lastIngestionTime"] == NOON_MS + 9_000
 
 
 def test_the_last_event_time_lags(serve):
