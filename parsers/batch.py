@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     Numbers = Sequence[int] | NDArray[np.int64] | NDArray[np.intp]
 
 TARGET_BYTES = 4 << 20
+TASK_DEFINITION = "ecs_task_definition"  # the name that FireLens gives a record's task definition
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -76,6 +77,11 @@ class Batch:
             ends.append(at)
             at = data.find(b"\n", at + 1)
         return Batch(data=data, ends=ends, timestamps_ms=timestamps_ms, streams=streams, keys=keys)
+
+    @cached_property
+    def names_tasks(self) -> bool:
+        """Whether any record may name the task definition that printed it; a search of the whole buffer costs nothing."""
+        return TASK_DEFINITION.encode() in self.data
 
     @cached_property
     def ends_list(self) -> list[int]:

@@ -57,7 +57,7 @@ from parsers.records import MAX_SILENCE_MS, Framing, Record
 from parsers.requests import count_key
 from parsers.rules import Cache, Rule, RuleSet, load_packs
 from parsers.shapes import Odd, Sayings, Shapes
-from parsers.told import KEY, definitions_told
+from parsers.told import definitions_told
 
 if TYPE_CHECKING:
     from parsers.columns import Answer
@@ -798,7 +798,8 @@ def _note_stretch(state: _Stream, batch: Batch, numbers: Sequence[int], times: A
     if state.first_ms_events == state.events:  # all of them so far in the first millisecond
         same = times == state.first.timestamp_ms
         state.first_ms_events += len(times) if bool(same.all()) else int((~same).argmax())
-    _note_told(state, batch, numbers)
+    if batch.names_tasks:
+        state.told = definitions_told(map(batch.text, numbers), state.told)
     state.events += len(numbers)
     state.previous_ms, state.seq = int(times[-1]), seqs[-1]
     if batch.events is not None:
@@ -810,13 +811,6 @@ def _note_stretch(state: _Stream, batch: Batch, numbers: Sequence[int], times: A
         ingested = int(np.asarray(batch.ingestion_ms)[numbers].max()) if batch.ingestion_ms is not None else -1
     if ingested >= 0:
         state.last_ingestion_ms = max(ingested, state.last_ingestion_ms or 0)
-
-
-def _note_told(state: _Stream, batch: Batch, numbers: Sequence[int]) -> None:
-    """Task definitions that records name. FireLens writes its metadata into every record, so the ends of a stretch tell
-    whether there is any; looking for it everywhere would cost a tenth of the reading."""
-    if state.told or any(KEY in batch.text(number) for number in (numbers[0], numbers[-1])):
-        state.told = definitions_told(map(batch.text, numbers), state.told)
 
 
 def _stream_reading(key: StreamKey, state: _Stream) -> StreamReading:

@@ -8,9 +8,9 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
+from parsers.batch import TASK_DEFINITION
 from parsers.formats import decode
 
-KEY = "ecs_task_definition"
 MOST_TOLD = 8  # of one stream: a stream that holds more tasks than this is nobody's
 _DEFINITION = re.compile(r'"ecs_task_definition"\s{0,4}:\s{0,4}"([\w./:-]{3,300})"')
 _NAME = re.compile(r"[\w-]{1,255}:\d{1,9}")
@@ -23,12 +23,12 @@ def definitions_told(texts: Iterable[str], known: Iterable[str] = ()) -> tuple[s
     """
     found = set(known)
     for text in texts:
-        if KEY not in text or len(found) >= MOST_TOLD:
+        if TASK_DEFINITION not in text or len(found) >= MOST_TOLD:
             continue
         hit = _DEFINITION.search(text)
         if hit is None or hit[1].rsplit("/", 1)[-1] in found:
             continue
-        name = decode(text).metadata.get(KEY, "").rsplit("/", 1)[-1]
+        name = decode(text).metadata.get(TASK_DEFINITION, "").rsplit("/", 1)[-1]
         if _NAME.fullmatch(name):
             found.add(name)
     return tuple(sorted(found))

@@ -329,6 +329,15 @@ class _Bounds:
 
 
 # ---- listings ----------------------------------------------------------------------------------------------------------------
+# GetQueryResults tells each event as a list of fields; `triage classify` reads objects with these names.
+_EVENTS_OF_INSIGHTS = "results[*].{{{}}}".format(
+    ",".join(
+        f"{name}:[?field=='@{field}'].value|[0]"
+        for name, field in (("timestamp", "timestamp"), ("logStreamName", "logStream"), ("message", "message"))
+    )
+)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LogGroup:
     """What DescribeLogGroups says of a group."""
@@ -351,8 +360,11 @@ class LogGroup:
         """When they don't. Logs Insights could: it bills every byte it scans, and nothing here spends money unasked."""
         return (
             f"Its class can't be changed: aws logs create-log-group --region {self.region} --log-group-name {self.name}-standard, "
-            "then name that as awslogs-group in the task definition; for what is there already, export it "
-            f"(aws logs start-query --region {self.region} --log-group-name {self.name} ...) and read the file with triage classify"
+            "then name that as awslogs-group in the task definition. What is there already Logs Insights can export: "
+            f"aws logs start-query --region {self.region} --log-group-name {self.name} --start-time $(($(date +%s)-7200)) "
+            "--end-time $(date +%s) --query-string 'fields @timestamp, @logStream, @message | sort @timestamp asc | limit 10000'; "
+            f"then, with the id it prints: aws logs get-query-results --region {self.region} --query-id ID --output json "
+            f'--query "{_EVENTS_OF_INSIGHTS}" > logs.json; triage classify logs.json'
         )
 
     @property

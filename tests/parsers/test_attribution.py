@@ -70,7 +70,8 @@ def test_reading_keeps_what_records_tell(monkeypatch, small):
     monkeypatch.setattr("parsers.bulk.SMALL_BYTES", small)
     events = 40
     key = StreamKey(log_group="/ecs/backend", log_stream="app-firelens-x")
-    lines = [Event(stream=key, timestamp_ms=START_MS + n, text=fluent(f"request {n}", "backend:7")) for n in range(events)]
+    texts = [fluent(f"request {n}", "backend:7") if 10 < n < 30 else f"plain {n}" for n in range(events)]  # not at the ends
+    lines = [Event(stream=key, timestamp_ms=START_MS + n, text=text) for n, text in enumerate(texts)]
     whole = read(lines, rules=RULES)
     assert [one.told for one in whole.coverage] == [("backend:7",)]
     half = events // 2

@@ -1,7 +1,11 @@
 """Paging by hand: where chains end, what is asked again, what breaks a chain."""
 
+import json
+import re
+import shlex
 from collections import Counter
 
+import jmespath
 import pytest
 
 from dashboard.double import Fault, FaultKind, SceneTruth
@@ -16,6 +20,7 @@ from dashboard.fetchers.cloudwatch import (
     stream_chain,
 )
 from dashboard.fetchers.failures import AwsError
+from dashboard.fetchers.files import read_paths
 from dashboard.fetchers.slices import Scope, Window
 from tests.dashboard.fetchers.small_group import END_MS, GROUP, REGION, START_MS
 
@@ -160,6 +165,24 @@ def test_a_group_of_another_class_says_so(serve, connect, truth):
     assert "Insights" in group.why_not
     with pytest.raises(AwsError, match="not supported"):
         read(filter_chain(aws, Scope(region=REGION, log_group="/ecs/rare"), WINDOW, Tally()))
+
+
+def test_the_words_for_such_a_group_can_be_typed_and_what_they_bring_be_read(serve, connect, tmp_path):
+    """The query has what the command asks for, and its answer, in the form that is asked for, is a log to `triage classify`."""
+    rare = made(1000)
+    rare.group(GROUP).log_class = "INFREQUENT_ACCESS"
+    told = find_log_group(connect(serve(rare)), GROUP, REGION).what_to_do
+    query, answer = re.findall(r"aws logs ((?:start-query|get-query-results) .+?)(?:; |$)", told)
+    asked = shlex.split(query.replace("$(($(date +%s)-7200))", "1").replace("$(date +%s)", "2"))
+    assert [word for word in asked if word.startswith("--")] == [
+        "--region", "--log-group-name", "--start-time", "--end-time", "--query-string",
+    ]  # fmt: skip
+    fields = {"@timestamp": "2025-11-19 02:57:56.060", "@logStream": STREAM, "@message": "Error: P3005", "@ptr": "x"}
+    insights = {"status": "Complete", "results": [[{"field": name, "value": value} for name, value in fields.items()]]}
+    words = shlex.split(answer)
+    (tmp_path / "logs.json").write_text(json.dumps(jmespath.search(words[words.index("--query") + 1], insights), indent=4))
+    (event,) = read_paths([str(tmp_path / "logs.json")]).events
+    assert (event.timestamp_ms, event.stream.log_stream, event.text) == (1_763_521_076_060, STREAM, "Error: P3005")
 
 
 def test_a_group_that_only_begins_with_the_name_is_another(serve, connect, truth):

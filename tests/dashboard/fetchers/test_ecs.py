@@ -137,18 +137,19 @@ def test_a_wrong_region_has_no_such_cluster(connect, story):
         ask_ecs(connect(double, region="eu-west-1"), STORY)
 
 
-def test_other_controllers_are_named(connect, story):
-    """CODE_DEPLOY services are listed, and it is said that they can't be judged."""
+@pytest.mark.parametrize("controller", ["CODE_DEPLOY", "EXTERNAL"])
+def test_other_controllers_are_named(connect, story, controller):
+    """Such services are listed, and it is said that they can't be judged."""
     ecs = json.loads(json.dumps(story.ecs))
-    ecs["describe_services"]["services"][0]["deploymentController"] = {"type": "CODE_DEPLOY"}
+    ecs["describe_services"]["services"][0]["deploymentController"] = {"type": controller}
     ecs["describe_services"]["services"][0]["schedulingStrategy"] = "DAEMON"
     with Double(SceneTruth(ecs=ecs)) as double:
         answers = ask_ecs(connect(double), STORY)
     said = " ".join(answers["_about"]["notices"])
-    assert "CODE_DEPLOY" in said
+    assert controller in said
     assert "INCONCLUSIVE" in said
     assert "DAEMON" in said
-    assert {one.controller for one in ecs_facts(answers).deployments} == {"CODE_DEPLOY"}
+    assert {one.controller for one in ecs_facts(answers).deployments} == {controller}
 
 
 def test_every_service_of_a_cluster(connect, story):
