@@ -49,7 +49,7 @@ from parsers.model import (
     VerdictValue,
     rfc3339,
 )
-from parsers.plural import counted, plural
+from parsers.plural import counted
 from parsers.reading import Reader, Reading, StreamReading, in_order, merge, read_stream, sealed
 from parsers.rules import Cache, Pack, Rule, RuleSet, load_packs, packs_digest, rules_from_plain, rules_to_plain, shorten
 
@@ -169,7 +169,6 @@ __all__ = [
     "not_effective_text",
     "packs_digest",
     "parse_expectation",
-    "plural",
     "read",
     "read_stream",
     "reading_documents",

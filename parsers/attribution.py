@@ -356,7 +356,7 @@ def attribute(
     Where rungs say different things, the higher one decides and the contradiction is told with it.
     """
     coverage = list(coverage)
-    sightings = {sighting.task_id: sighting for sighting in facts.sightings}
+    sightings = {sighting.task_id: sighting for sighting in reversed(facts.sightings)}  # the first of each, as facts.sighting
     skew = whole_hour_skew(coverage, facts)
     return {one.stream: _attribution(one, facts, sightings, given or {}, skew) for one in coverage}
 

@@ -33,7 +33,7 @@ from parsers.model import (
 from parsers.records import HARD_START, MAX_SILENCE_MS, Block, Record, frame
 from parsers.requests import count_key, fold_requests
 from parsers.rules import RuleSet, load_packs, required_literals, shorten
-from parsers.told import definitions_told
+from parsers.told import definitions_told, told_together
 
 MAX_HEAD_EVENTS = 800  # a stretch without one sure boundary is cut here
 MAX_OPENINGS = 10_000
@@ -318,7 +318,7 @@ def merge(reader: Reader, a: StreamReading, b: StreamReading) -> StreamReading:
         marked=worker.marked or b.marked,
         chatter_left=b.chatter_left if b.marked else worker.chatter_left,
         gaps=tuple(sorted({*a.gaps, *b.gaps})),
-        told=tuple(sorted({*a.told, *b.told})),
+        told=told_together(a.told, b.told),
         first_key=a.first_key,
     )
 

@@ -64,6 +64,22 @@ def test_a_record_of_firelens_names_its_task_definition():
     assert len(definitions_told(fluent("x", f"backend:{n}") for n in range(1, 100))) == MOST_TOLD
 
 
+def test_of_many_task_definitions_the_same_are_kept_however_a_stream_is_cut():
+    """A stream of more tasks than are kept is nobody's; which of them are named does not depend on the cut."""
+    key = StreamKey(log_group="/ecs/backend", log_stream="app-firelens-x")
+    every = [Event(stream=key, timestamp_ms=START_MS + n, text=fluent("x", f"backend:{40 - n}")) for n in range(30)]
+    whole, joined = read(every, rules=RULES), read(every[:7], rules=RULES) + read(every[7:], rules=RULES)
+    assert [one.told for one in whole.coverage] == [one.told for one in joined.coverage]
+    assert [len(one.told) for one in whole.coverage] == [MOST_TOLD]
+
+
+def test_of_two_sightings_of_a_task_the_first_is_taken_everywhere():
+    """What ECS told first is what `EcsFacts.sighting` says, too."""
+    facts = EcsFacts(deployments=DEPLOYED, sightings=(sighting(TASK, 7, START_MS), sighting(TASK, 8, START_MS)))
+    one = stream(TASK, START_MS + 20_000)
+    assert attribute([one], facts)[one.stream].task_definition == facts.sighting(TASK).task_definition == "backend:7"
+
+
 @pytest.mark.parametrize("small", [SMALL_BYTES, 0])  # line by line, and the fast path
 def test_reading_keeps_what_records_tell(monkeypatch, small):
     """In one piece, or cut and joined."""
