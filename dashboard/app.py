@@ -136,6 +136,7 @@ def main(
                 welcome.page(reading=refresh.progress.running)
             else:
                 page.run()
+        _begun()  # whatever the page was
     except errors.TriageError as error:
         _trouble(str(error), error.hint)
 
@@ -184,9 +185,15 @@ def _frame(
 
 def _let_draw(pause_s: float) -> None:
     """Once a session: when it begins, the browser has to read its code, too; later it draws quickly what has changed."""
-    if not st.session_state.get("begun"):
-        st.session_state["begun"] = True
+    if not _begun():
         time.sleep(pause_s)
+
+
+def _begun() -> bool:
+    """Whether this session has drawn something before; from now on it has."""
+    before = bool(st.session_state.get("begun"))
+    st.session_state["begun"] = True
+    return before
 
 
 def _view_of(path: str) -> ModuleType:
@@ -337,10 +344,9 @@ def _trouble(message: str, hint: str | None, *, after: str = "", width: int | Li
     with st.container(border=True, gap="small", width=width):
         st.badge("could not look", icon=":material/help:", color="gray")
         blocks.plain(message)
-        if not hint:
-            return
-        command, remark = words.command_and_remark(hint)
-        st.code(words.visible(command), language=None, wrap_lines=True)
+        command, remark = words.command_and_remark(hint or "")
+        if command:
+            st.code(words.visible(command), language=None, wrap_lines=True)
         for said in filter(None, (remark, after)):
             blocks.plain(said)
 

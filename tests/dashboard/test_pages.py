@@ -320,6 +320,36 @@ def _refused() -> None:
     refresh.wait(10)
 
 
+def _patient(pauses: list[float], empty_runs: int) -> None:
+    import time
+    from types import SimpleNamespace
+    from unittest.mock import patch
+
+    import streamlit as st
+
+    from dashboard import app
+    from dashboard.refresh import Refresh
+    from tests.dashboard.fake_workspace import FakeWorkspace
+
+    st.session_state["runs"] = st.session_state.get("runs", 0) + 1
+    workspace = FakeWorkspace(empty=st.session_state["runs"] <= empty_runs)
+    with patch.object(app, "time", SimpleNamespace(sleep=pauses.append, time=time.time)):
+        app.main(workspace, lambda: workspace, Refresh(), identity=f"patient {id(workspace)}", first_picture_s=0.3)
+
+
+@pytest.mark.parametrize(("empty_runs", "expected"), [(0, [0.3]), (1, [])])
+def test_a_browser_gets_its_pause_once_and_at_the_beginning_only(empty_runs, expected):
+    """A session that began on another page has read its code: there is nothing to wait for on the landing page."""
+    pauses: list[float] = []
+    app = AppTest.from_function(_patient, default_timeout=30, kwargs={"pauses": pauses, "empty_runs": empty_runs}).run()
+    app.run()
+    app.run()
+
+    assert not app.exception, app.exception[0].stack_trace
+    assert "Deployment 50" in words_of(app)
+    assert pauses == expected
+
+
 def test_a_refresh_with_an_expired_session_says_what_to_type_and_loses_nothing():
     """The command alone stands in the box that is copied, the rest beside it as words; the page below stays as it was."""
     app = AppTest.from_function(_refused, default_timeout=30).run()
