@@ -773,7 +773,7 @@ def _fetch(options: argparse.Namespace) -> int:
         with Workspace.open(settings) as workspace:
             report = workspace.collect()
         _say(
-            f"{report.events:,} events of {counted(report.streams, 'stream')} read, {counted(report.unchanged, 'source')} unchanged"
+            f"{counted(report.events, 'event')} of {counted(report.streams, 'stream')} read, {counted(report.unchanged, 'source')} unchanged"
         )
         for notice in report.notices:
             _say(f"note: {notice}")

@@ -2,7 +2,7 @@
 
 The cache is a convenience: keyed by the packs' own bytes and the program's version, ignored when it is damaged, stale or
 cannot be written. JSON, never a pickle: a cache folder is no place to run code from. Every version and every set of packs
-leaves files; who writes one removes what is too old, so the folder stays at some 15 MB.
+leaves files; who writes one removes what is too old, so the folder stays at some 20 MB.
 """
 
 from __future__ import annotations

@@ -330,11 +330,9 @@ class _Bounds:
 
 # ---- listings ----------------------------------------------------------------------------------------------------------------
 # GetQueryResults tells each event as a list of fields; `triage classify` reads objects with these names.
-_EVENTS_OF_INSIGHTS = "results[*].{{{}}}".format(
-    ",".join(
-        f"{name}:[?field=='@{field}'].value|[0]"
-        for name, field in (("timestamp", "timestamp"), ("logStreamName", "logStream"), ("message", "message"))
-    )
+_EVENTS_OF_INSIGHTS = (
+    "results[*].{timestamp:[?field=='@timestamp'].value|[0],logStreamName:[?field=='@logStream'].value|[0],"
+    "message:[?field=='@message'].value|[0]}"
 )
 
 

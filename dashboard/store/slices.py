@@ -27,6 +27,7 @@ from parsers import Coverage, Fact, Finding, MigrationRun, Reading, RequestCount
 
 T = TypeVar("T")
 MINUTE_MS = 60_000
+TOLD = "told "  # the kind of a sign that names a task definition; beside it, the first event that may have told it
 EXAMPLES = 20  # newest findings kept whole, of each fingerprint and stream
 CLIENTS = 500  # distinct clients counted, of each kind and stream
 FOLDED_WHOLE = 20_000  # facts of a stream up to which all of it is folded again
@@ -330,9 +331,6 @@ def _replace_runs(sql: sqlite3.Connection, stream: int, runs: Sequence[Migration
             if run.started_ms < high and (run.ended_ms >= low or run.open)
         ],
     )
-
-
-TOLD = "told "  # the kind of a sign that names a task definition; beside it, the first event that may have told it
 
 
 def _replace_told(sql: sqlite3.Connection, stream: int, seen: Coverage, low: int, high: int) -> None:
