@@ -92,6 +92,11 @@ class Batch:
     def start(self, number: int) -> int:
         return self.ends_list[number - 1] + 1 if number else 0
 
+    def size(self, number: int) -> int:
+        """Bytes of the event's text."""
+        ends = self.ends_list
+        return ends[number] - (ends[number - 1] + 1 if number else 0)
+
     def line(self, number: int) -> bytes:
         """The event's text as it came."""
         ends = self.ends_list

@@ -530,6 +530,7 @@ class _Walk:
         self.seqs = _ordinals(times, state)
         self.kinds: list[int] = plan.kinds[numbers].tolist()
         self.stops: list[int] = np.flatnonzero(plan.kinds[numbers] >= LIGHT).tolist()
+        self._decoded: tuple[int, dict[str, Any] | None] = (-1, None)
         _note_stretch(state, batch, self.numbers, times, self.seqs)
 
     def go(self) -> None:
@@ -572,8 +573,15 @@ class _Walk:
         number = self.numbers[at]
         if self.plan.escaped is None or not self.plan.escaped[number] or max(self.plan.rules[number]) >= ANY_RULE:
             return True
-        record = structured(self.batch.text(number))
+        fields = self.fields(at)
+        record = structured(self.batch.text(number)) if fields is None else structured_of(fields)
         return record is None or record[1] in _LEVELS_LOOKED_AT
+
+    def fields(self, at: int) -> dict[str, Any] | None:
+        """The event's JSON record, None where decoding it takes more than `_decoded_record`; asked for several times in a row."""
+        if at != self._decoded[0]:
+            self._decoded = at, _decoded_record(self.batch.line(self.numbers[at]))
+        return self._decoded[1]
 
     def heavy(self, at: int) -> None:
         if self.is_record(at):
@@ -605,15 +613,16 @@ class _Walk:
         rules = self.plan.rules.get(number, _NONE)
         if self.plan.escaped is None or not self.plan.escaped[number] or ANY_RULE in rules:
             return False
-        line = self.batch.line(number)
-        fields = _decoded_record(line) if len(line) <= MAX_SAYING_BYTES else None
+        short = self.batch.size(number) <= MAX_SAYING_BYTES
+        fields = self.fields(at) if short else None
         saying = bulk.saying(fields, rules) if fields is not None else None
         if fields is None or saying is None:
             return False
         event = self.event(at)
         if isinstance(saying, Access):
             self.wanted.numbers = rules
-            self.keep_access(at, event, saying, payload_of(fields))
+            # As in `access`: where no rule's needle stands, none is asked for a cause on the same line.
+            self.keep_access(at, event, saying, payload_of(fields) if max(rules) >= 0 else Payload(text=event.text))
             return True
         record = Record(events=(event,), payload=saying.payload, texts=(saying.payload.text,), seq=self.seqs[at])
         said = saying.of(fields, bulk.reader.redactor)

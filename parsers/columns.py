@@ -147,7 +147,8 @@ def _sure(likely: pl.DataFrame) -> pl.DataFrame:
 
 def _refused(likely: pl.DataFrame) -> dict[int, Parts]:
     """The parts of the others, where nothing stands before the client's address."""
-    wanted = likely.filter((pl.col("status") >= 400) & pl.col("before").str.contains(_ADDRESS_FIRST))
+    # One after the other: joined by `&`, the pattern would be tried on all rows.
+    wanted = likely.filter(pl.col("status") >= 400).filter(pl.col("before").str.contains(_ADDRESS_FIRST))
     return {row: Parts(*said) for row, *said in wanted.select("row", *Parts._fields).iter_rows()}
 
 

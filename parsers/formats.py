@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from typing import Any
@@ -308,7 +308,7 @@ def _leaf_lines(data: Mapping[str, Any], *, skip: str) -> Iterator[str]:
         elif isinstance(value, str):
             yield strip_controls(value) if "\n" in value else f"{path}: '{strip_controls(value)}'"
         elif value is not None:
-            yield f"{path}: {json.dumps(value)}"
+            yield f"{path}: {value}" if type(value) is int else f"{path}: {json.dumps(value)}"
 
 
 def without_passing(fields: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -325,14 +325,19 @@ def leaves(value: Any, path: str = "", depth: int = 0) -> Iterator[tuple[str, An
     if depth > _MAX_DEPTH:
         return
     if isinstance(value, Mapping):
-        for key, inner in value.items():
-            name = str(key) or '""'
-            yield from leaves(inner, f"{path}.{name}" if path else name, depth + 1)
+        items: Iterable[tuple[str, Any]] = ((str(key) or '""', inner) for key, inner in value.items())
     elif isinstance(value, list):
-        for number, inner in enumerate(value[:MAX_LEAVES]):
-            yield from leaves(inner, f"{path}.{number}" if path else str(number), depth + 1)
+        items = ((str(number), inner) for number, inner in enumerate(value[:MAX_LEAVES]))
     else:
         yield path, value
+        return
+    for name, inner in items:
+        below = f"{path}.{name}" if path else name
+        # Most of them are scalars: a generator for each would take longer than all else.
+        if isinstance(inner, str | int) and depth < _MAX_DEPTH:
+            yield below, inner
+        else:
+            yield from leaves(inner, below, depth + 1)
 
 
 def field_of(data: Mapping[str, Any] | None, *paths: str) -> Any:

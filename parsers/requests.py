@@ -27,6 +27,7 @@ MAX_NEAR = 256  # refusals and causes that may belong together; a file without t
 MAX_FIELDS = 50
 ANSWER_RULE = "http.answer"  # a refusal without a printed cause
 _CAUSES = frozenset((Category.VALIDATION, Category.DATABASE, Category.CONNECTION, Category.MIGRATION, Category.STARTUP))
+_ANSWERS = (Category.HTTP_4XX, Category.HTTP_5XX)
 _REQUEST_CAUSES = (Category.VALIDATION, Category.DATABASE, Category.CONNECTION)
 _LAYER_OF_STATUS = {
     401: Layer.AUTH, 403: Layer.AUTH, 405: Layer.ROUTING, 407: Layer.AUTH, 413: Layer.BODY_PARSER, 415: Layer.BODY_PARSER, 429: Layer.RATE_LIMIT,
@@ -128,56 +129,34 @@ class _Linker:
             if refusal.group is None:
                 self.bare.append(refusal)
             return
-        for find, link in (
-            (self._by_request_id, CauseLink.REQUEST_ID),
-            (self._by_route, CauseLink.ROUTE),
-            (self._by_client, CauseLink.CLIENT),
-            (self._by_order, CauseLink.ORDER),
-        ):
-            group = find(refusal)
-            if group is not None:
-                group.taken = True
-                if refusal.group is None:
-                    refusal.group, refusal.link = group, link
-                return
-        if refusal.group is None:
+        found = self._group_for(refusal)
+        if found is not None:
+            group, link = found
+            group.taken = True
+            if refusal.group is None:
+                refusal.group, refusal.link = group, link
+        elif refusal.group is None:
             self.bare.append(refusal)
 
-    def _by_request_id(self, refusal: _Refusal) -> _Group | None:
+    def _group_for(self, refusal: _Refusal) -> tuple[_Group, CauseLink] | None:
+        """The waiting group that speaks of the refused request, by the strongest key that both carry."""
         group = self.by_id.get(refusal.access.request_id or "")
-        return group if group is not None and not group.taken else None
+        if group is not None and not group.taken:
+            return group, CauseLink.REQUEST_ID
+        groups = list(self._open_groups(refusal.access))
+        for find, link in ((_by_route, CauseLink.ROUTE), (_by_client, CauseLink.CLIENT), (_by_order, CauseLink.ORDER)):
+            group = find(groups, refusal)
+            if group is not None:
+                return group, link
+        return None
 
-    def _open_groups(self, refusal: _Refusal) -> Iterator[_Group]:
-        access = refusal.access
+    def _open_groups(self, access: Access) -> Iterator[_Group]:
         for group in self.waiting:
             if group.taken or not _status_fits(group, access):
                 continue
             if group.request_id and access.request_id and group.request_id != access.request_id:
                 continue
             yield group
-
-    def _by_route(self, refusal: _Refusal) -> _Group | None:
-        """The oldest group of the same method and path: answers leave in the order the causes were printed."""
-        access = refusal.access
-        for group in self._open_groups(refusal):
-            if group.path and group.path == access.path and (group.method is None or group.method == access.method):
-                return group
-        return None
-
-    def _by_client(self, refusal: _Refusal) -> _Group | None:
-        client = refusal.access.client
-        for group in self._open_groups(refusal):
-            if client and group.client == client and not group.path:
-                return group
-        return None
-
-    def _by_order(self, refusal: _Refusal) -> _Group | None:
-        """The nearest cause without a key of its own, at most a second old."""
-        recent = [g for g in self._open_groups(refusal) if not g.keyed and refusal.fact.timestamp_ms - g.last_ms <= MERGE_MS]
-        if len(recent) > 1:
-            for group in recent:
-                group.rivals = True
-        return recent[-1] if recent else None
 
     def _cause(self, fact: Fact) -> None:
         group = _group_of(fact)
@@ -214,6 +193,8 @@ class _Linker:
         """A refusal that was written before its cause: at once (two pipes), or up to 10 s when it was aborted or timed out."""
         by_id = self.answered_ids.get(group.request_id or "")
         only_one = not group.keyed and by_id is None and self._only_one(group)
+        if by_id is None and not group.path and not only_one:
+            return None
         for refusal in [by_id] if by_id is not None else self.bare:
             if refusal.group is not None or not _status_fits(group, refusal.access):
                 continue
@@ -233,8 +214,14 @@ class _Linker:
 
     def _only_one(self, group: _Group) -> bool:
         """Whether a single refusal of these milliseconds waits for such a cause."""
-        recent = (r for r in self.bare if r.group is None and group.first_ms - r.fact.timestamp_ms <= AFTER_QUICK_MS)
-        return sum(_status_fits(group, refusal.access) for refusal in recent) == 1
+        some = (
+            refusal
+            for refusal in self.bare
+            if refusal.group is None
+            and group.first_ms - refusal.fact.timestamp_ms <= AFTER_QUICK_MS
+            and _status_fits(group, refusal.access)
+        )
+        return next(some, None) is not None and next(some, None) is None
 
     def finish(self) -> None:
         self.lone.extend(group for group in self.waiting if not group.taken)
@@ -257,6 +244,26 @@ class _Linker:
                 refusal.group.facts.extend(group.facts)
                 return True
         return False
+
+
+def _by_route(groups: Sequence[_Group], refusal: _Refusal) -> _Group | None:
+    """The oldest group of the same method and path: answers leave in the order the causes were printed."""
+    method, path = refusal.access.method, refusal.access.path
+    return next((group for group in groups if group.path and group.path == path and group.method in (None, method)), None)
+
+
+def _by_client(groups: Sequence[_Group], refusal: _Refusal) -> _Group | None:
+    client = refusal.access.client
+    return next((group for group in groups if group.client == client and not group.path), None) if client else None
+
+
+def _by_order(groups: Sequence[_Group], refusal: _Refusal) -> _Group | None:
+    """The nearest cause without a key of its own, at most a second old."""
+    recent = [group for group in groups if not group.keyed and refusal.fact.timestamp_ms - group.last_ms <= MERGE_MS]
+    if len(recent) > 1:
+        for group in recent:
+            group.rivals = True
+    return recent[-1] if recent else None
 
 
 def _near(refusals: Sequence[_Refusal], group: _Group) -> Iterator[_Refusal]:
@@ -334,8 +341,7 @@ def _same_said(older: _Group, newer: _Group) -> bool:
     for mine, theirs in ((a.code, b.code), (a.db_code, b.db_code)):
         if mine and theirs and mine != theirs:
             return False
-    families = {a.category, b.category} - {Category.HTTP_4XX, Category.HTTP_5XX}
-    return len(families) <= 1 or a.layer == b.layer
+    return a.category == b.category or a.category in _ANSWERS or b.category in _ANSWERS or a.layer == b.layer
 
 
 def _status_fits(group: _Group, access: Access) -> bool:
