@@ -86,8 +86,8 @@ def judge_paths(
     Raises InputError for a path that is not there, PackError for a broken pack.
     """
     scene = read_paths(paths)
-    events = scene.events if at_ms is None else (e for e in scene.events if (e.ingestion_ms or e.timestamp_ms) <= at_ms)
-    reading = read(events, rules=rules or load_packs(), redactor=redactor, health_paths=health_paths, cache=cache)
+    pieces = scene.pieces if at_ms is None else (e for e in scene.events if (e.ingestion_ms or e.timestamp_ms) <= at_ms)
+    reading = read(pieces, rules=rules or load_packs(), redactor=redactor, health_paths=health_paths, cache=cache)
     as_of = at_ms or scene.as_of_ms or max((c.last_event_ms or 0 for c in reading.coverage), default=0)
     facts, notices = ecs_facts(scene.ecs or {}), tuple(scene.notices)
     return judge_reading(reading, facts, as_of, settings=settings, notices=notices, at_ms=at_ms, tasks=tasks)

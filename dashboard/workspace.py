@@ -218,7 +218,7 @@ class Workspace:
             return replace(report, sources=report.sources + 1, unchanged=report.unchanged + 1)
         scene = read_paths([path])
         health_paths = self.settings.health_paths
-        reading = read(scene.events, rules=self.rules, redactor=self.redactor, health_paths=health_paths, cache=ScanCache())
+        reading = read(scene.pieces, rules=self.rules, redactor=self.redactor, health_paths=health_paths, cache=ScanCache())
         facts = ecs_facts(scene.ecs or {})
         as_of = scene.as_of_ms or 0
         self._write_scene(name, reading, facts, as_of, digest or "")

@@ -40,7 +40,7 @@ class Batch:
     event_ids: Sequence[str | None] | None = None
     ingestion_ms: Numbers | None = None  # -1: not known
     file: str | None = None
-    first_line: int | None = None  # of the first event, when each event is one line of `file`
+    lines: Numbers | None = None  # of each event, its line in `file`
     undecodable: frozenset[int] = frozenset()
     events: tuple[Event, ...] | None = None
 
@@ -119,7 +119,7 @@ class Batch:
             event_id=self.event_ids[number] if self.event_ids is not None else None,
             ingestion_ms=ingestion if ingestion >= 0 else None,
             file=self.file,
-            line=self.first_line + number if self.first_line is not None else None,
+            line=int(self.lines[number]) if self.lines is not None else None,
             undecodable=number in self.undecodable,
         )
 

@@ -848,36 +848,33 @@ def _stream_reading(key: StreamKey, state: _Stream) -> StreamReading:
 
 
 def read(
-    source: Iterable[Event] | Iterable[Batch],
+    source: Iterable[Event | Batch],
     *,
     rules: RuleSet | None = None,
     redactor: Redactor | None = None,
     health_paths: Sequence[str] = (),
     cache: Cache | None = None,
 ) -> Reading:
-    """Reads events (of any streams, in any order) or batches (each stream's events in their order). The size decides how.
+    """Reads events (of any streams, in any order) and batches (each stream's events in their order). The size decides how.
 
+    A batch is read as it comes and let go; events are held until all are there. Those of a batch's stream come after it.
     `cache`: where what the fast path derives from the rules may be kept between runs.
     """
-    loaded = rules or load_packs()
-    first, rest = _some(source)
-    if isinstance(first[0] if first else None, Batch):
-        batches: Iterable[Batch] = chain(first, rest)
-    else:
-        events: list[Event] = list(chain(first, rest))
-        if sum(len(event.text) for event in events) < SMALL_BYTES:
-            return read_by_reference(events, rules=loaded, redactor=redactor, health_paths=health_paths)
-        batches = _sorted_batches(events)
-    reader = BulkReader(Reader(rules=loaded, redactor=redactor or Redactor(), health_paths=tuple(health_paths)), cache=cache)
-    for batch in batches:
-        reader.feed(batch)
-    return reader.take()
-
-
-def _some(source: Iterable[Any]) -> tuple[list[Any], Iterator[Any]]:
-    rest = iter(source)
-    first = next(rest, None)
-    return ([] if first is None else [first]), rest
+    loaded, redactor = rules or load_packs(), redactor or Redactor()
+    bulk = BulkReader(Reader(rules=loaded, redactor=redactor, health_paths=tuple(health_paths)), cache=cache)
+    events: list[Event] = []
+    fed = False
+    for piece in source:
+        if isinstance(piece, Event):
+            events.append(piece)
+        else:
+            bulk.feed(piece)
+            fed = True
+    if not fed and sum(len(event.text) for event in events) < SMALL_BYTES:
+        return read_by_reference(events, rules=loaded, redactor=redactor, health_paths=health_paths)
+    for batch in _sorted_batches(events):
+        bulk.feed(batch)
+    return bulk.take()
 
 
 def _sorted_batches(events: Sequence[Event]) -> Iterator[Batch]:

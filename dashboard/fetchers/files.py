@@ -22,16 +22,19 @@ from contextlib import nullcontext
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from enum import StrEnum
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, BinaryIO
 
 import msgspec
 
-from parsers import Event, InputError, StreamKey
+from parsers import Batch, Event, InputError, StreamKey
+from parsers.batch import TARGET_BYTES
 
 CHUNK_BYTES = 1 << 20
 LATEST_MS = 10**15  # a time after the year 33,000 is none
 SNIFF_BYTES = 1 << 16
+LARGE_BLOCKS = 3  # a plain file of so many blocks of TARGET_BYTES or more is read in batches
 MAX_LINE_BYTES = 16 << 20  # an event has at most 1 MB; more than this without a line end is cut and counted
 MAX_JOINED_CHARS = 1 << 20  # CloudWatch's own limit for one event: more lines than that are no continuation
 NO_LOGS = frozenset({".md", ".toml", ".yaml", ".yml", ".ini", ".cfg", ".py", ".html", ".png", ".svg", ".db", ".parquet", ".lock"})
@@ -48,13 +51,22 @@ class Format(StrEnum):
 
 @dataclass(slots=True, kw_only=True)
 class Scene:
-    """What some paths hold. `events` can be walked once; `notices` grows while it is."""
+    """What some paths hold. `pieces` (or `events`) can be walked once; `notices` grows while they are.
 
-    events: Iterator[Event]
+    `pieces`: events, and batches of the lines of large plain files, for which an event each would take most of the time and memory.
+    """
+
+    pieces: Iterator[Event | Batch]
     ecs: dict[str, Any] | None = None
     notices: list[str] = field(default_factory=list)
     files: list[str] = field(default_factory=list)
     last_seen_ms: int | None = None  # newest ingestion (or event) time of the events walked so far
+
+    @property
+    def events(self) -> Iterator[Event]:
+        """All of it as events."""
+        for piece in self.pieces:
+            yield from (piece,) if isinstance(piece, Event) else piece
 
     @property
     def as_of_ms(self) -> int | None:
@@ -69,10 +81,10 @@ def read_paths(paths: Sequence[str], *, stdin: BinaryIO | None = None) -> Scene:
 
     Raises InputError, before anything is read, for a path that does not exist or may not be read.
     """
-    scene = Scene(events=iter(()))
+    scene = Scene(pieces=iter(()))
     sources = _sources(paths, scene)
     scene.files = [shown for shown, _ in sources]
-    scene.events = _walk(scene, sources, stdin)
+    scene.pieces = _walk(scene, sources, stdin)
     return scene
 
 
@@ -173,17 +185,19 @@ def _nearby(path: str) -> str:
 # ---- bytes -------------------------------------------------------------------------------------------------------------------
 
 
-def _walk(scene: Scene, sources: Sequence[tuple[str, str]], stdin: BinaryIO | None) -> Iterator[Event]:
+def _walk(scene: Scene, sources: Sequence[tuple[str, str]], stdin: BinaryIO | None) -> Iterator[Event | Batch]:
     exported = _exported_names(scene.ecs)
     for shown, stream in sources:
         try:
             with nullcontext(stdin or sys.stdin.buffer) if shown == "-" else Path(shown).open("rb") as raw:
                 file = _File(name=shown, stream=_exported_stream(shown, exported) or stream, notices=scene.notices)
-                for event in file.events(raw):
-                    newest = event.ingestion_ms or event.timestamp_ms
+                for piece in file.pieces(raw):
+                    newest = (
+                        (piece.ingestion_ms or piece.timestamp_ms) if isinstance(piece, Event) else 0
+                    )  # plain lines have no times
                     if newest and (scene.last_seen_ms is None or newest > scene.last_seen_ms):
                         scene.last_seen_ms = newest
-                    yield event
+                    yield piece
         except OSError as error:
             scene.notices.append(f"{shown}: reading stopped ({error.strerror or error})")
 
@@ -268,6 +282,50 @@ def _lines(chunks: Iterable[bytes]) -> Iterator[bytes]:
         yield kept
 
 
+def _blocks(chunks: Iterable[bytes]) -> Iterator[bytes]:
+    """The same lines by megabytes: each block ends with a line's end, the last one perhaps not."""
+    kept = b""
+    for chunk in chunks:
+        kept += chunk
+        if len(kept) < TARGET_BYTES:
+            continue
+        end = kept.rfind(b"\n") + 1
+        if not end and len(kept) <= MAX_LINE_BYTES:
+            continue
+        yield kept[:end] or kept[:MAX_LINE_BYTES] + b"\n"
+        kept = kept[end or MAX_LINE_BYTES :]
+    if kept:
+        yield kept
+
+
+def _batch_of(block: bytes, key: StreamKey, file: str, first_line: int) -> Batch:
+    """Plain lines without times, as `_File._plain_events` gives them: empty ones left out, bad bytes U+FFFD."""
+    import numpy as np
+
+    data = (block if block.endswith(b"\n") else block + b"\n").replace(b"\r\n", b"\n")
+    undecodable: frozenset[int] = frozenset()
+    filled = np.flatnonzero(np.diff(_ends_of(data), prepend=-1) > 1)
+    if len(filled) < data.count(b"\n"):
+        data = b"\n".join([*filter(None, data.split(b"\n")), b""])
+    try:
+        data.decode()
+    except UnicodeDecodeError:
+        texts = [_text(line) for line in data.split(b"\n")[:-1]]
+        undecodable = frozenset(number for number, (_, clean) in enumerate(texts) if not clean)
+        data = "".join([f"{text}\n" for text, _ in texts]).encode()
+    nothing = np.zeros(len(filled), dtype=np.int64)
+    return Batch(
+        data=data, ends=_ends_of(data), timestamps_ms=nothing, streams=nothing, keys=(key,), file=file, lines=filled + first_line,
+        undecodable=undecodable,
+    )  # fmt: skip
+
+
+def _ends_of(data: bytes) -> Any:
+    import numpy as np
+
+    return np.flatnonzero(np.frombuffer(data, dtype=np.uint8) == 10)
+
+
 # ---- what is it --------------------------------------------------------------------------------------------------------------
 
 _TIME = r"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(?:[.,](\d{1,9}))?(Z|[+-]\d\d:?\d\d)?"
@@ -348,7 +406,7 @@ class _File:
     previous_ms: int = 0
     streams: dict[tuple[str, str, str], StreamKey] = field(default_factory=dict)
 
-    def events(self, raw: BinaryIO) -> Iterator[Event]:
+    def pieces(self, raw: BinaryIO) -> Iterator[Event | Batch]:
         cut: list[str] = []
         chunks = _opened(_chunks(raw), cut)
         head = bytearray()
@@ -364,14 +422,14 @@ class _File:
             self.notices.append(f"{self.name}: {damage}; what stands before it was read")
             yield self._broken("", None)
 
-    def _read(self, kind: Format, chunks: Iterator[bytes]) -> Iterator[Event]:
+    def _read(self, kind: Format, chunks: Iterator[bytes]) -> Iterator[Event] | Iterator[Event | Batch]:
         if kind is Format.JSON_STREAM:
             return self._json_stream(chunks)
         if kind is Format.JSON_LINES:
             return self._json_lines(_lines(chunks))
         if kind is Format.TIMESTAMPED:
             return self._timestamped(_lines(chunks))
-        return self._plain(_lines(chunks))
+        return self._plain(_blocks(chunks))
 
     def _key(self, log_stream: str, log_group: str = "", account: str = "") -> StreamKey:
         name = (log_group, log_stream, account)
@@ -518,8 +576,18 @@ class _File:
             undecodable=not pending.clean,
         )
 
-    def _plain(self, lines: Iterable[bytes]) -> Iterator[Event]:
-        key = self._key(self.stream)
+    def _plain(self, blocks: Iterator[bytes]) -> Iterator[Event | Batch]:
+        """One event a line; of large files in batches."""
+        key, line = self._key(self.stream), 1
+        first = list(itertools.islice(blocks, LARGE_BLOCKS))
+        if len(first) < LARGE_BLOCKS:
+            yield from self._plain_events(key, _lines(first))
+            return
+        for block in itertools.chain(first, blocks):
+            yield _batch_of(block, key, self.name, line)
+            line += block.count(b"\n")
+
+    def _plain_events(self, key: StreamKey, lines: Iterable[bytes]) -> Iterator[Event]:
         for number, line in enumerate(lines, start=1):
             text, clean = _text(line)
             if text:  # the awslogs driver drops empty lines too
@@ -547,10 +615,16 @@ class _Pending:
 def _stream_and_message(rest: str, zone: str | None) -> tuple[str | None, str]:
     """`aws logs tail` writes an offset and the stream's name before the message; an export writes `Z` and no stream."""
     word, _, message = rest.partition(" ")
-    word = _COLOURS.sub("", word)
-    from_tail = zone is not None and zone[0] in "+-" and _TAIL_STREAM.fullmatch(word) is not None
-    named = (from_tail and ("/" in word or re.search("[0-9a-f]{8}", word))) or _ECS_STREAM.fullmatch(word)
-    return (word, message) if named else (None, rest)
+    if "\x1b" in word:
+        word = _COLOURS.sub("", word)
+    return (word, message) if _is_stream(word, zone is not None and zone[0] in "+-") else (None, rest)
+
+
+@lru_cache(maxsize=4_096)
+def _is_stream(word: str, from_tail: bool) -> bool:
+    if from_tail and _TAIL_STREAM.fullmatch(word) is not None and ("/" in word or re.search("[0-9a-f]{8}", word) is not None):
+        return True
+    return _ECS_STREAM.fullmatch(word) is not None
 
 
 def _text(line: bytes) -> tuple[str, bool]:
@@ -589,13 +663,19 @@ def _iso_ms(text: str) -> int | None:
 
 def _stamp_ms(hit: re.Match[str]) -> int | None:
     """Epoch ms of a matched time; without a zone it is UTC, as `aws logs tail --format short` prints it."""
-    zone = "+00:00" if hit[3] in (None, "Z") else hit[3]
+    second_ms = _second_ms(hit[1], "+00:00" if hit[3] in (None, "Z") else hit[3])
+    return None if second_ms is None else second_ms + int((hit[2] or "0").ljust(3, "0")[:3])
+
+
+@lru_cache(maxsize=1_024)
+def _second_ms(told: str, zone: str) -> int | None:
+    """Epoch ms of a second: hundreds of lines have the same."""
     try:
-        moment = datetime.fromisoformat(f"{hit[1]}{zone}")
+        moment = datetime.fromisoformat(f"{told}{zone}")
     except ValueError:
         return None
     since = moment.astimezone(UTC) - datetime(1970, 1, 1, tzinfo=UTC)
-    return (since.days * 86_400 + since.seconds) * 1000 + int((hit[2] or "0").ljust(3, "0")[:3])
+    return (since.days * 86_400 + since.seconds) * 1000
 
 
 def _string_at(text: str, key: str) -> str | None:

@@ -10,8 +10,10 @@ from datetime import UTC, datetime
 
 import pytest
 
+from dashboard.fetchers import files
 from dashboard.fetchers.files import find_scenes, read_paths
-from parsers import InputError
+from parsers import Batch, Event, InputError, StreamKey
+from parsers import read as reading_of
 
 TASK = "455aa647b26d9310341733d58b9b7442"
 STREAM = f"ecs/app/{TASK}"
@@ -456,3 +458,60 @@ def test_half_a_character_in_a_name_stops_no_reading(tmp_path):
     (event,) = read_paths([str(tmp_path / "one.jsonl")]).events
 
     f"{event.stream.log_group} {event.stream.log_stream} {event.text}".encode()
+
+
+LARGE = b"".join((
+    b"\xef\xbb\xbfServer listening on port 3000\n\n",
+    *(b'203.0.113.7 - - [18/Nov/2025:15:03:%02d +0000] "GET /x/%d HTTP/1.1" 200 3\r\n' % (n % 60, n) for n in range(40)),
+    b"\r\n\n\n  at save (notes.ts:3:4)\n",
+    "Error: P3005 \u00e9\u2028still the same line\n".encode(),
+    b"cut \xe2\x82\nand \xff broken\n",
+    b"long " + b"x" * 5_000 + b"\n",
+    b"\x00NUL\rand a return\r\r\n" * 30,
+    b'203.0.113.7 - - [18/Nov/2025:15:04:00 +0000] "POST /x HTTP/1.1" 400 3\n',
+    b"no end of a line\r",
+))  # fmt: skip
+
+
+@pytest.fixture
+def pieces(tmp_path, monkeypatch):
+    """What a plain file is read as: in batches where `large`, else by events."""
+
+    def read_as(large, data):
+        path = tmp_path / "app.log"
+        path.write_bytes(data)
+        for name, value in {"CHUNK_BYTES": 100, "SNIFF_BYTES": 150, "TARGET_BYTES": 300, "MAX_LINE_BYTES": 2_000}.items():
+            monkeypatch.setattr(files, name, value)
+        monkeypatch.setattr(files, "LARGE_BLOCKS", 3 if large else 1_000_000)
+        return list(read_paths([str(path)]).pieces)
+
+    return read_as
+
+
+@pytest.mark.parametrize("data", [LARGE, LARGE + b"\n", LARGE.replace(b"\n", b"\n\n"), gzip.compress(LARGE)])
+def test_a_large_plain_file_is_read_in_batches_of_the_same_events(pieces, data):
+    """Blank lines, returns, broken characters, a line without an end: texts, line numbers and marks are those of event by event."""
+    expected = pieces(False, data)
+
+    batches = pieces(True, data)
+
+    assert len(batches) > 3
+    assert all(isinstance(piece, Batch) for piece in batches)
+    assert [one for batch in batches for one in batch] == expected
+    assert sum(one.undecodable for one in expected) == 2
+    assert sum(one.text.count("x") for one in expected) == LARGE.count(b"x")
+
+
+def test_a_large_plain_file_is_read_like_its_events(pieces):
+    """Findings with their evidence, requests and coverage; batches and events of other files stand in one reading."""
+    other = [
+        Event(stream=StreamKey(log_group="", log_stream=STREAM), timestamp_ms=BASE_MS, text="Error: P3005", file="b", line=1)
+    ]
+
+    by_event, by_batch = (reading_of([*pieces(large, LARGE), *other]) for large in (False, True))
+
+    assert by_batch.findings == by_event.findings
+    assert [one.status for one in by_batch.findings if one.status] == [400]
+    assert by_batch.request_counts == by_event.request_counts
+    assert sum(one.count for one in by_batch.request_counts) == 41
+    assert by_batch.coverage == by_event.coverage
