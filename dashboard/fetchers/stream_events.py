@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import zlib
 from array import array
 from bisect import bisect_left
 from collections.abc import Iterator, Sequence
@@ -11,6 +10,11 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from dashboard.fetchers.session import RawEvent
+
+try:  # the same sums in a third of the time
+    from isal.isal_zlib import crc32
+except ImportError:
+    from zlib import crc32
 
 NOT_TOLD = -1  # an event whose ingestion time the answer did not carry
 
@@ -60,14 +64,14 @@ class StreamEvents:
     @property
     def last_ingestion_ms(self) -> int | None:
         """The latest that is known."""
-        latest = max(self.ingestions_ms, default=NOT_TOLD)
+        latest = int(np.frombuffer(self.ingestions_ms, dtype=np.int64).max(initial=NOT_TOLD))
         return None if latest == NOT_TOLD else latest
 
     def digest(self) -> int:
         """64 bits: the same for the same events however they are cut and summed up; an event more or less changes it."""
         if not self.texts:
             return 0
-        sums = np.fromiter(map(zlib.crc32, self.texts), dtype=np.uint64, count=len(self.texts))
+        sums = np.fromiter(map(crc32, self.texts), dtype=np.uint64, count=len(self.texts))
         times = np.frombuffer(self.times_ms, dtype=np.int64).astype(np.uint64)
         ingested = np.maximum(np.frombuffer(self.ingestions_ms, dtype=np.int64), 0).astype(np.uint64)
         return int(((sums + np.uint64(1)) * (times * np.uint64(31) + ingested)).sum())  # modulo 2 to the 64th
