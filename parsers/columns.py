@@ -70,7 +70,7 @@ def count_access(batch: Batch, plain: Flags | None, health_paths: Sequence[str] 
     rows = _sure(likely)
     sure = np.zeros(len(batch), dtype=np.bool_)
     sure[rows["row"].to_numpy()] = True
-    rest = frame.filter(pl.Series(~sure[frame["row"].to_numpy()])).filter(pl.col("line").str.contains(_MAYBE))
+    rest = frame.filter(pl.Series(~sure[frame["row"].to_numpy()])).filter(_MAY_BE)
     maybe = np.zeros(len(batch), dtype=np.bool_)
     maybe[rest["row"].to_numpy()] = True
     return Counted(counts=_grouped(rows, tuple(health_paths)), sure=sure, maybe=maybe, refused=_refused(likely))
@@ -103,64 +103,57 @@ def _lines(batch: Batch) -> pl.Series:
     return pl.Series(pl.from_arrow(column))
 
 
+# Expressions are made once: that takes as long as applying them to some thousand lines.
+_BEFORE, _AFTER, _TARGET, _STATUS = (pl.col(name) for name in ("before", "after", "target", "status"))
+_QUOTED = pl.col("line").str.strip_suffix("\n").str.splitn('"', 3).struct.rename_fields(["before", "request", "after"])
+_REQUEST = pl.col("request").str.splitn(" ", 3).struct.rename_fields(["method", "target", "protocol"])
+_ANSWERED = (
+    pl.col("method").is_in(COMMON_METHODS)
+    & pl.col("protocol").is_in(["HTTP/1.1", "HTTP/1.0", "HTTP/2.0", "HTTP/2", "HTTP/3"])
+    & _TARGET.str.starts_with("/")
+    & _AFTER.str.contains(r"^ [1-5]\d\d(?: |$)")
+)
+_COMBINED = _BEFORE.str.ends_with("] ") & _BEFORE.str.contains(r"\[[^\]]{8,40}\] $")
+_UVICORN = _BEFORE.str.ends_with(" - ") & ~_AFTER.str.contains('"', literal=True)
+_PLAIN = ~_BEFORE.str.contains("=|://") & ~_TARGET.str.contains("#", literal=True)
+_SHORT = _BEFORE.str.len_bytes() + _TARGET.str.len_bytes() + _AFTER.str.len_bytes() < MAX_LINE_CHARS // 2
+_NO_LOGFMT = ~_AFTER.str.contains(_LOGFMT) & ~_TARGET.str.contains(_LOGFMT)
+_NO_DOUBT = (_COMBINED | _UVICORN) & _PLAIN & _SHORT & _NO_LOGFMT
+_COUNTED = (
+    "row", "stream", "minute", "method", _TARGET.str.splitn("?", 2).struct.field("field_0").alias("path"), "status",
+    _AFTER.str.contains(_AGENT).alias("probe"),
+)  # fmt: skip
+_ALONE = _BEFORE.str.contains(_ADDRESS_FIRST)
+_MAY_BE = pl.col("line").str.contains(_MAYBE)
+_KEYS = ("stream", "minute", "method", "path", "status", "probe")
+_MASKED = (pl.col("path") + "/").str.replace_all(_PLAIN_IDS, "/:id/").str.strip_suffix("/")
+
+
 def _likely(frame: pl.DataFrame) -> pl.DataFrame:
     """Answered requests that leave no doubt: row, stream, minute, and what stands before, in and after the first quotes."""
-    parts = frame.select(
-        "row",
-        "stream",
-        "minute",
-        pl.col("line").str.strip_suffix("\n").str.splitn('"', 3).struct.rename_fields(["before", "request", "after"]),
-    )
-    parts = (
-        parts.unnest("line")
-        .with_columns(pl.col("request").str.splitn(" ", 3).struct.rename_fields(["method", "target", "protocol"]))
-        .unnest("request")
-    )
-    before, after, target = pl.col("before"), pl.col("after"), pl.col("target")
-    parts = parts.filter(
-        pl.col("method").is_in(COMMON_METHODS)
-        & pl.col("protocol").is_in(["HTTP/1.1", "HTTP/1.0", "HTTP/2.0", "HTTP/2", "HTTP/3"])
-        & target.str.starts_with("/")
-        & after.str.contains(r"^ [1-5]\d\d(?: |$)")
-    )
-    combined = before.str.ends_with("] ") & before.str.contains(r"\[[^\]]{8,40}\] $")
-    uvicorn = before.str.ends_with(" - ") & ~after.str.contains('"', literal=True)
-    plain = ~before.str.contains("=|://") & ~target.str.contains("#", literal=True)
-    short = before.str.len_bytes() + target.str.len_bytes() + after.str.len_bytes() < MAX_LINE_CHARS // 2
-    no_logfmt = ~after.str.contains(_LOGFMT) & ~target.str.contains(_LOGFMT)
-    status = after.str.slice(1, 3).cast(pl.UInt16).alias("status")
-    return parts.filter((combined | uvicorn) & plain & short & no_logfmt).with_columns(status)
+    parts = frame.select("row", "stream", "minute", _QUOTED).unnest("line").with_columns(_REQUEST).unnest("request")
+    return parts.filter(_ANSWERED).filter(_NO_DOUBT).with_columns(_AFTER.str.slice(1, 3).cast(pl.UInt16).alias("status"))
 
 
 def _sure(likely: pl.DataFrame) -> pl.DataFrame:
     """Those below 400, as they are counted."""
-    return likely.filter(pl.col("status") < 400).select(
-        "row",
-        "stream",
-        "minute",
-        "method",
-        pl.col("target").str.splitn("?", 2).struct.field("field_0").alias("path"),
-        "status",
-        pl.col("after").str.contains(_AGENT).alias("probe"),
-    )
+    return likely.filter(_STATUS < 400).select(*_COUNTED)
 
 
 def _refused(likely: pl.DataFrame) -> dict[int, Parts]:
     """The parts of the others, where nothing stands before the client's address."""
     # One after the other: joined by `&`, the pattern would be tried on all rows.
-    wanted = likely.filter(pl.col("status") >= 400).filter(pl.col("before").str.contains(_ADDRESS_FIRST))
+    wanted = likely.filter(_STATUS >= 400).filter(_ALONE)
     return {row: Parts(*said) for row, *said in wanted.select("row", *Parts._fields).iter_rows()}
 
 
 def _grouped(rows: pl.DataFrame, health_paths: tuple[str, ...]) -> dict[int, dict[CountKey, int]]:
-    keys = ["stream", "minute", "method", "path", "status", "probe"]
-    by_path = rows.group_by(keys).len()
-    masked = (pl.col("path") + "/").str.replace_all(_PLAIN_IDS, "/:id/").str.strip_suffix("/")
-    if any(char.isdigit() for path in health_paths for char in path):
-        masked = pl.col("path")  # a probe's own path may look like an id
+    by_path = rows.group_by(_KEYS).len()
+    # A probe's own path may look like an id.
+    masked = pl.col("path") if any(char.isdigit() for path in health_paths for char in path) else _MASKED
     counts: dict[int, dict[CountKey, int]] = defaultdict(dict)
     for stream, minute, method, path, status, probe, count in (
-        by_path.with_columns(masked).group_by(keys).agg(pl.col("len").sum()).iter_rows()
+        by_path.with_columns(masked).group_by(_KEYS).agg(pl.col("len").sum()).iter_rows()
     ):
         route, health = _route(method, path, health_paths)
         key = (minute, method, route, status, False, probe or health)
