@@ -291,7 +291,7 @@ class Fetcher:
             verify = small
         return PullOptions(
             api=self.request.api, newest_first=self.request.newest_first, verify=verify, overlap_ms=self.request.overlap_ms,
-            again=self.request.again,
+            again=self.request.again, planned_s=plan.seconds if plan is not None else None,
         )  # fmt: skip
 
     def _settle(self, sink: StoreSink, window: Window, report: PullReport) -> int | None:

@@ -53,6 +53,7 @@ EVENTS_AT_ONCE = 400_000  # of cells that are read stream by stream
 INBOX = 4  # chunks waiting for the main thread: what bounds memory
 ARENAS = 2  # that the C library takes memory from: one for each of two dozen threads keeps what the others could use
 _M_ARENA_MAX = -8
+PACE_FROM = 0.2  # of the window covered: before it, the pace says nothing of the time left
 PROGRESS_EVERY_S = 0.2
 POLL_S = 0.05
 _CALLS = {Api.FILTER: "FilterLogEvents", Api.GET: "GetLogEvents"}
@@ -136,13 +137,17 @@ class PullReport:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PullOptions:
-    """How to pull. `verify`: read everything twice and compare; what is younger than `overlap_ms` stays open."""
+    """How to pull. `verify`: read everything twice and compare; what is younger than `overlap_ms` stays open.
+
+    `planned_s`: what the whole window takes by its plan, None where that could not be asked.
+    """
 
     api: Api = Api.AUTO
     newest_first: bool = True
     verify: bool = False
     overlap_ms: int = OVERLAP_MS
     again: bool = False  # read what is settled too
+    planned_s: float | None = None
 
 
 @dataclass(slots=True)
@@ -239,6 +244,7 @@ class Pull:
         self.broken = False
         self._window_ms = self._covered_ms = self._end_ms = self._events = 0
         self._newest_ms: int | None = None
+        self._planned_s: float | None = None
         self._board = Board((), newest_first=self.options.newest_first)
 
     # ---- the whole ----
@@ -251,7 +257,10 @@ class Pull:
         window = aligned(window)
         self._end_ms = window.end_ms
         try:
-            self._pump([run for scope in scopes for run in self._runs_of(scope, window)])
+            runs = [run for scope in scopes for run in self._runs_of(scope, window)]
+            if self.options.planned_s is not None and scopes:  # by what is still missing of it
+                self._planned_s = self.options.planned_s * self._window_ms / (window.length_ms * len(scopes))
+            self._pump(runs)
             self._fill_gaps()
             if self.options.verify:
                 self._verify()
@@ -682,9 +691,21 @@ class Pull:
             elapsed_s=elapsed, pages=self.tally.pages, empty_pages=self.tally.empty_pages, events=self._events,
             response_bytes=self.tally.response_bytes, throttles=self.aws.throttles, calls=dict(self.aws.calls),
             covered_ms=self._covered_ms, window_ms=self._window_ms, newest_ms=self._newest_ms,
-            eta_s=elapsed * (1 - share) / share if share else None, gaps=len(self.gaps),
+            eta_s=seconds_left(elapsed, share, self._planned_s), gaps=len(self.gaps),
             doing="done" if done else "comparing" if self._verifying else "reading",
         ))  # fmt: skip
+
+
+def seconds_left(elapsed_s: float, share: float, planned_s: float | None) -> float | None:
+    """Of a pull that has covered a share of its window. None: too early to say.
+
+    A stretch counts as covered when the last of its streams is read, so a pull's own pace says far too much in the beginning:
+    the plan speaks first, and the pace in the measure of what it stands on.
+    """
+    by_pace = elapsed_s * (1 - share) / share if share else None
+    if planned_s is None:
+        return by_pace if share >= PACE_FROM else None
+    return (1 - share) * planned_s * (1 - share) + share * (by_pace or 0.0)
 
 
 _SIXTY_FOUR_BITS = 2**64 - 1

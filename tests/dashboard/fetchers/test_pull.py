@@ -10,6 +10,7 @@ import pytest
 from dashboard.double import Fault, FaultKind, SceneTruth
 from dashboard.fetchers.board import Api, Board, Run
 from dashboard.fetchers.failures import AwsError
+from dashboard.fetchers.pull import seconds_left
 from dashboard.fetchers.slices import CELL_MS, Scope, SliceState, Window, aligned, cell_starts, midpoint, missing, split
 from tests.dashboard.fetchers.small_group import END_MS, GROUP, REGION, START_MS, Memory, rows, truth_keys
 
@@ -206,6 +207,35 @@ def test_progress_tells_pages_events_window_and_eta(serve, pull, truth):
     assert last.eta_s == 0
     assert last.newest_ms == END_MS
     assert sum(number for api, number in last.calls.items() if api.endswith("LogEvents")) >= last.pages
+
+
+def test_the_time_left_begins_with_the_plan_and_ends_with_the_pace():
+    """60 s by the plan, 90 s in truth: what is said in between lies between the two, and falls."""
+    shares = [0.0, 0.02, 0.1, 0.3, 0.6, 0.9, 1.0]
+    told = [seconds_left(90 * share, share, 60.0) for share in shares]
+
+    assert told[0] == 60.0
+    assert told == sorted(told, reverse=True)
+    assert all(60 * (1 - share) <= one <= 90 * (1 - share) for share, one in zip(shares, told, strict=True))
+    assert told[-1] == 0
+
+
+def test_without_a_plan_no_time_is_told_before_a_fifth_is_covered():
+    """The first stretch that is complete says nothing of the pace: all its neighbours are half read."""
+    assert seconds_left(2.0, 0.01, None) is None
+    assert seconds_left(10.0, 0.25, None) == 30.0
+
+
+def test_the_plan_counts_for_what_is_still_missing(serve, pull, truth):
+    """A fetch that goes on does not tell the seconds of the whole window."""
+    told = []
+    memory = Memory()
+    double = serve(truth, max_events=50)
+    pull(double, memory, end_ms=aligned(Window(start_ms=0, end_ms=(START_MS + END_MS) // 2)).end_ms // CELL_MS * CELL_MS)
+
+    pull(double, memory, progress=told.append, planned_s=600.0)
+
+    assert 0 < told[0].eta_s <= 600.0 * told[0].window_ms / (END_MS - START_MS) < 400.0
 
 
 def test_a_hundred_thousand_streams_are_not_listed_to_the_end(serve, pull):
