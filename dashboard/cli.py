@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from dashboard.judgement import Judgement
     from dashboard.rows import ContextLine
     from dashboard.settings import Settings
-    from parsers import Deployment, Finding, Redactor, RuleSet, UsageError, Verdict
+    from parsers import Deployment, Finding, Redactor, RuleSet, StandaloneTasks, UsageError, Verdict
 
 PROGRAM = "triage"
 EXAMPLES = """\
@@ -415,7 +415,7 @@ def _looked(options: argparse.Namespace, claims: Mapping[str, Any]) -> tuple[Jud
     """One look at what is there."""
     judgement = _judged(options, **claims)
     _check_baseline(judgement, options.baseline)
-    return judgement, chosen_deployment(judgement.deployments, options.task_definition, options.deployment, options.commit)
+    return judgement, _chosen(judgement, options)
 
 
 def _waited(options: argparse.Namespace, claims: Mapping[str, Any]) -> tuple[Judgement, Deployment]:
@@ -439,7 +439,7 @@ def _waited(options: argparse.Namespace, claims: Mapping[str, Any]) -> tuple[Jud
     judge_as = replace(JudgeSettings(migrations=settings.migrations, min_requests=settings.min_requests), **claims)
 
     def choose(judgement: Judgement) -> Deployment:
-        return chosen_deployment(judgement.deployments, options.task_definition, options.deployment, options.commit)
+        return _chosen(judgement, options)
 
     def check(judgement: Judgement) -> None:
         _check_baseline(judgement, options.baseline)
@@ -471,7 +471,7 @@ def _report(options: argparse.Namespace) -> int:
     from dashboard.reporting import report_text, summary_of
 
     judgement = _judged(options)
-    deployment = chosen_deployment(judgement.deployments, options.task_definition, options.deployment, options.commit)
+    deployment = _chosen(judgement, options)
     sys.stdout.write(report_text(summary_of(judgement, deployment, options.git), options.format))
     return 0
 
@@ -493,8 +493,18 @@ def _lint(options: argparse.Namespace) -> int:
     return lint_exit_code(findings, strict=options.strict)
 
 
+def _chosen(judgement: Judgement, options: argparse.Namespace) -> Deployment:
+    return chosen_deployment(
+        judgement.deployments, options.task_definition, options.deployment, options.commit, judgement.standalone
+    )
+
+
 def chosen_deployment(
-    deployments: Sequence[Deployment], definition: str | None, arn: str | None, commit: str | None
+    deployments: Sequence[Deployment],
+    definition: str | None,
+    arn: str | None,
+    commit: str | None,
+    standalone: Sequence[StandaloneTasks] = (),
 ) -> Deployment:
     """The newest deployment that fits; raises UsageError naming what there is."""
     from parsers import is_named
@@ -509,6 +519,12 @@ def chosen_deployment(
     fitting = [one for one in deployments if fits(one)]
     if fitting:
         return fitting[-1]
+    lone = next((one for one in standalone if one.task_definition == definition), None)
+    if lone is not None:
+        raise _usage(
+            f"{lone.task_definition} runs in no service ({lone.who}): INCONCLUSIVE, there is no deployment to judge",
+            hint="triage deployments tells how its newest task ended; triage findings what its logs hold",
+        )
     known = (
         ", ".join(one.task_definition for one in deployments[-8:])
         or "none: there is no ecs.json, and nothing was fetched with --cluster"

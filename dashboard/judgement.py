@@ -20,6 +20,7 @@ from parsers import (
     Redactor,
     RequestCount,
     RuleSet,
+    StandaloneTasks,
     StreamKey,
     TaskDefinition,
     Verdict,
@@ -28,6 +29,7 @@ from parsers import (
     in_order,
     load_packs,
     read,
+    standalone_tasks,
     with_tasks,
 )
 
@@ -56,6 +58,7 @@ class Judgement:
     definitions: Mapping[str, TaskDefinition] = field(default_factory=dict)  # deployment id -> its task definition
     evidence: tuple[Finding, ...] | None = None  # from the store: what the verdicts stand on, where `findings` are examples
     stored_counts: tuple[RequestCount, ...] = ()
+    standalone: tuple[StandaloneTasks, ...] = ()  # tasks of no service, which are not judged
 
     @property
     def counts(self) -> tuple[RequestCount, ...]:
@@ -134,6 +137,7 @@ def judge_reading(
         verdicts=tuple(verdicts),
         as_of_ms=as_of_ms,
         notices=tuple(notices),
+        standalone=standalone_tasks(facts, reading.migration_runs),
         definitions={one.deployment_id: d for one in deployments if (d := facts.definition(one.task_definition)) is not None},
     )
 
@@ -154,6 +158,7 @@ def judge_store(workspace: Workspace, settings: JudgeSettings | None = None) -> 
         definitions=workspace.definitions(),
         evidence=evidence,
         stored_counts=counts,
+        standalone=workspace.standalone_tasks(),
     )
 
 

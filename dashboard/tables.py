@@ -32,7 +32,7 @@ if TYPE_CHECKING:
         SourceRow,
         TimeCell,
     )
-    from parsers import StreamKey, UnexplainedGroup
+    from parsers import StandaloneTasks, StreamKey, UnexplainedGroup
 
 MOST_ROWS = 200  # a page's table never holds more (the browser pays for each row)
 _FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "\0", "＝", "＋", "－", "＠")
@@ -393,6 +393,26 @@ def aws_calls(account: AwsAccount) -> pd.DataFrame:
         [
             {"API": _text(name), "calls": count, "permission": "missing" if name in account.denied else "given"}
             for name, count in sorted(calls.items(), key=lambda call: (-call[1], call[0]))
+        ]
+    )
+
+
+def standalone(tasks: Sequence[StandaloneTasks], zone: tzinfo) -> pd.DataFrame:
+    """What ran in no service, the latest first."""
+    return _frame(
+        [
+            {
+                "verdict": words.sign_of(words.VERDICTS, one.verdict).label,
+                "task definition": _text(one.task_definition),
+                "run by": _text(one.who),
+                "tasks": one.tasks,
+                "newest": words.moment(one.newest_ms, zone),
+                "ended": _text(one.end),
+                "migrations": words.sign_of(words.OUTCOMES, one.migration_outcome).label,
+                "code": _text(one.error_code or ""),
+                "task": words.short_id(one.newest.task_id),
+            }
+            for one in tasks[:MOST_ROWS]
         ]
     )
 

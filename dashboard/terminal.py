@@ -26,6 +26,7 @@ from parsers import (
     RequestCount,
     Rule,
     Severity,
+    StandaloneTasks,
     StreamKey,
     Verdict,
     VerdictValue,
@@ -129,6 +130,7 @@ def outcome_words(outcome: Outcome, *, code: str | None = None, continued: bool 
 def deployments_text(paper: Paper, judgement: Judgement) -> None:
     """One block a deployment, newest first: what ECS thinks, what happened, why."""
     if not judgement.deployments:
+        _standalone(paper, judgement.standalone)
         paper.wrapped(
             "No deployments: a scene without ecs.json, or logs fetched without --cluster and --service. "
             "`triage classify` and `triage findings` need none."
@@ -145,7 +147,20 @@ def deployments_text(paper: Paper, judgement: Judgement) -> None:
         paper.line(row + sign)
         for reason in verdict.reasons[:3]:
             paper.wrapped(show(reason.text), first="      · ", indent="        ")
+    _standalone(paper, judgement.standalone)
     _notices(paper, judgement.notices)
+
+
+def _standalone(paper: Paper, tasks: Sequence[StandaloneTasks]) -> None:
+    """Tasks of no service: a line or two each."""
+    if not tasks:
+        return
+    paper.line(paper.paint("Tasks of no service: nothing was rolled out, so there is nothing to judge", "bold"))
+    for one in tasks:
+        sign = paper.paint(f"{_SIGNS[one.verdict]} {one.verdict}", one.verdict)
+        ran = f"{counted(one.tasks, 'task')}, {one.who}; the newest {moment(one.newest_ms)}, {one.end}"
+        migrated = f"migrations: {outcome_words(one.migration_outcome, code=one.error_code)}"
+        paper.wrapped(show(f"{one.task_definition}: {ran}; {migrated}"), first=f"  {sign}  ", indent="      ")
 
 
 def _worst(one: Deployment) -> str:

@@ -69,17 +69,17 @@ SEVERITIES: dict[str, Sign] = {
 
 OUTCOMES: dict[str, Sign] = {
     Outcome.APPLIED: _sign("applied", "✔", "check_circle", "blue"),
-    Outcome.NOTHING_TO_DO: _sign("nothing_to_do", "✔", "check_circle", "blue"),
+    Outcome.NOTHING_TO_DO: _sign("nothing to do", "✔", "check_circle", "blue"),
     Outcome.FAILED: _sign("failed", "✖", "cancel", "red"),
     Outcome.RUNNING: _sign("running", "…", "hourglass_top", "yellow"),
     Outcome.STUCK: _sign("stuck", "▲", "lock_clock", "orange"),
     Outcome.PENDING: _sign("pending", "▲", "pending", "orange"),
     Outcome.RESOLVED: _sign("resolved", "▲", "edit", "yellow"),
-    Outcome.ROLLED_BACK: _sign("rolled_back", "▲", "undo", "orange"),
+    Outcome.ROLLED_BACK: _sign("rolled back", "▲", "undo", "orange"),
     Outcome.DRIFT: _sign("drift", "▲", "difference", "orange"),
-    Outcome.NEVER_RAN: _sign("never_ran", "▲", "block", "orange"),
+    Outcome.NEVER_RAN: _sign("never ran", "▲", "block", "orange"),
     Outcome.SUSPECT: _sign("suspect", "▲", "warning", "orange"),
-    Outcome.NOT_SEEN: _sign("not_seen", "?", "help", "gray"),
+    Outcome.NOT_SEEN: _sign("not seen", "?", "help", "gray"),
     Outcome.UNKNOWN: UNKNOWN,
 }
 

@@ -56,6 +56,7 @@ from parsers import (
     RequestCount,
     Severity,
     Side,
+    StandaloneTasks,
     StreamKey,
     StreamReading,
     TaskDefinition,
@@ -67,6 +68,7 @@ from parsers import (
     judge,
     read,
     sealed,
+    standalone_tasks,
     wilson,
     with_tasks,
 )
@@ -112,6 +114,7 @@ class _Judged:
     counts: tuple[RequestCount, ...] = ()
     findings_of: Mapping[str, Sequence[Finding]] = field(default_factory=dict)  # the same by deployment
     counts_of: Mapping[str, Sequence[RequestCount]] = field(default_factory=dict)
+    standalone: tuple[StandaloneTasks, ...] = ()
 
 
 class Workspace:
@@ -301,6 +304,7 @@ class Workspace:
             counts=tuple(one for part in parts for one in part.counts),
             findings_of={key: some for part in parts for key, some in part.findings_of.items()},
             counts_of={key: some for part in parts for key, some in part.counts_of.items()},
+            standalone=tuple(one for part in parts for one in part.standalone),
         )
 
     def _judge_origin(self, origin: int, as_of_ms: int | None, states: Sequence[rollups.StreamState]) -> _Judged:
@@ -341,6 +345,7 @@ class Workspace:
             counts=counts,
             findings_of=_by_deployment(findings, attributions),
             counts_of=_by_deployment(counts, attributions),
+            standalone=standalone_tasks(facts, runs),
         )
 
     def evidence(self) -> tuple[tuple[Finding, ...], tuple[RequestCount, ...]]:
@@ -353,6 +358,10 @@ class Workspace:
         judged = self._judged()
         found = {one.deployment_id: judged.facts[one.deployment_id].definition(one.task_definition) for one in judged.deployments}
         return {key: definition for key, definition in found.items() if definition is not None}
+
+    def standalone_tasks(self) -> tuple[StandaloneTasks, ...]:
+        """What ran in no service: schedules, one-off tasks."""
+        return self._judged().standalone
 
     def verdicts(self) -> list[Verdict]:
         """One per deployment, newest first."""

@@ -52,6 +52,7 @@ from parsers.model import (
 from parsers.plural import counted
 from parsers.reading import Reader, Reading, StreamReading, in_order, merge, read_stream, sealed
 from parsers.rules import Cache, Pack, Rule, RuleSet, load_packs, packs_digest, rules_from_plain, rules_to_plain, shorten
+from parsers.standalone import StandaloneTasks, standalone_tasks
 
 if TYPE_CHECKING:
     from parsers.comparison import (
@@ -130,6 +131,7 @@ __all__ = [
     "SettingsError",
     "Severity",
     "Side",
+    "StandaloneTasks",
     "StoreError",
     "StreamKey",
     "StreamReading",
@@ -183,6 +185,7 @@ __all__ = [
     "shorten",
     "show",
     "split_by_deployment",
+    "standalone_tasks",
     "symptoms",
     "upper_bound",
     "verdict_document",

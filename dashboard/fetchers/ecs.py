@@ -283,11 +283,13 @@ def _kept_logging(configuration: Mapping[str, Any]) -> dict[str, Any]:
 
 # ---- tasks -------------------------------------------------------------------------------------------------------------------
 def _tasks(asking: _Asking, question: EcsQuestion, services: Sequence[Mapping[str, Any]]) -> None:
-    """All tasks ECS still knows, running and stopped, of the services and of their families (one-off migration tasks)."""
+    """All tasks ECS still knows, running and stopped: of the services and of their families (one-off migration tasks), else of the cluster."""
     families = dict.fromkeys(_tail(s["taskDefinition"]).rsplit(":", 1)[0] for s in services if s.get("taskDefinition"))
     if question.task_definition:
         families[_tail(question.task_definition).rsplit(":", 1)[0]] = None
     filters = [{"serviceName": service["serviceName"]} for service in services] + [{"family": family} for family in families]
+    if question.service is None and question.task_definition is None:
+        filters = [{}]  # the whole cluster: what schedules run belongs to no service
     listed: dict[str, dict[str, None]] = {"RUNNING": {}, "STOPPED": {}}
     asking.or_else(lambda: _list_tasks(asking, question.cluster, filters, listed))
     asking.answers["list_tasks"] = {status: {"taskArns": list(arns)} for status, arns in listed.items()}
@@ -299,7 +301,7 @@ def _list_tasks(asking: _Asking, cluster: str, filters: Iterable[Mapping[str, st
     for one in filters:
         for status, arns in listed.items():
             chosen: dict[str, Any] = {"cluster": cluster, "desiredStatus": status, **one}
-            found = asking.pages("list_tasks", "taskArns", next(iter(one.values())), **chosen)
+            found = asking.pages("list_tasks", "taskArns", next(iter(one.values()), cluster), **chosen)
             arns |= dict.fromkeys(found)
 
 

@@ -29,12 +29,12 @@ from typing import Any, BinaryIO
 import msgspec
 
 from parsers import Batch, Event, InputError, StreamKey
-from parsers.batch import TARGET_BYTES
 
 CHUNK_BYTES = 1 << 20
 LATEST_MS = 10**15  # a time after the year 33,000 is none
 SNIFF_BYTES = 1 << 16
-LARGE_BLOCKS = 3  # a plain file of so many blocks of TARGET_BYTES or more is read in batches
+BLOCK_BYTES = 4 << 20
+LARGE_BLOCKS = 3  # a plain file of so many blocks or more is read in batches
 MAX_LINE_BYTES = 16 << 20  # an event has at most 1 MB; more than this without a line end is cut and counted
 MAX_JOINED_CHARS = 1 << 20  # CloudWatch's own limit for one event: more lines than that are no continuation
 NO_LOGS = frozenset({".md", ".toml", ".yaml", ".yml", ".ini", ".cfg", ".py", ".html", ".png", ".svg", ".db", ".parquet", ".lock"})
@@ -287,7 +287,7 @@ def _blocks(chunks: Iterable[bytes]) -> Iterator[bytes]:
     kept = b""
     for chunk in chunks:
         kept += chunk
-        if len(kept) < TARGET_BYTES:
+        if len(kept) < BLOCK_BYTES:
             continue
         end = kept.rfind(b"\n") + 1
         if not end and len(kept) <= MAX_LINE_BYTES:

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
         TimelineStep,
     )
     from dashboard.workspace import Workspace
-    from parsers import Finding, MigrationRun, UnexplainedGroup
+    from parsers import Finding, MigrationRun, StandaloneTasks, UnexplainedGroup
 
 
 Made = TypeVar("Made")
@@ -148,6 +148,9 @@ class Frame:
 
     def unexplained(self) -> list[UnexplainedGroup]:
         return self._ask("unexplained")  # type: ignore[no-any-return]
+
+    def standalone_tasks(self) -> tuple[StandaloneTasks, ...]:
+        return self._ask("standalone_tasks")  # type: ignore[no-any-return]
 
     def aws_account(self) -> AwsAccount | None:
         return self._ask("aws_account")  # type: ignore[no-any-return]

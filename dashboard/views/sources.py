@@ -35,6 +35,7 @@ def page(frame: Frame) -> None:
     listing = tables.sources(rows, frame.names(), frame.zone)
     blocks.table(frame, listing, key="sources", alt="Log streams with coverage and attribution")
     blocks.download(listing, "sources")
+    _standalone(frame)
     _unexplained(frame)
 
 
@@ -88,6 +89,23 @@ def cost(account: AwsAccount) -> str:
         f"which AWS does not charge by call{paid}; {size}"
         if account.response_bytes
         else f"which AWS does not charge by call{paid}"
+    )
+
+
+def _standalone(frame: Frame) -> None:
+    """What a schedule, a pipeline or a person ran beside the services. Silent where nothing did."""
+    tasks = frame.standalone_tasks()
+    if not tasks:
+        return
+    st.markdown("#### Tasks of no service")
+    blocks.plain(
+        "Nothing was rolled out by them, so there is nothing to judge. Their lines are in Events and Failures like all others."
+    )
+    blocks.as_table(
+        frame,
+        tables.standalone(tasks, frame.zone),
+        key="standalone",
+        alt="Tasks of no service, by definition and what started them",
     )
 
 

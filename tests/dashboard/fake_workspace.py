@@ -24,6 +24,7 @@ from dashboard.rows import (
     TimeCell,
     TimelineStep,
 )
+from parsers import StandaloneTasks
 from parsers.model import (
     Attribution,
     Category,
@@ -44,6 +45,7 @@ from parsers.model import (
     ReasonCode,
     Severity,
     StreamKey,
+    TaskSighting,
     TranscriptLine,
     UnexplainedGroup,
     Verdict,
@@ -474,6 +476,17 @@ class FakeWorkspace:
                 progress(done, 3, f"td{45 + done}.jsonl")
         self.changes += 1
         return object()
+
+    def standalone_tasks(self) -> tuple[StandaloneTasks, ...]:
+        if self.empty:
+            return ()
+        newest = TaskSighting(task_id="7" * 32, task_definition="nightly:3", started_ms=COMPLETE_TO, exit_code=1)
+        by = self.hostile or "events-rule/nightly-report"
+        return (
+            StandaloneTasks(
+                task_definition="nightly:3", started_by=by, tasks=2, newest=newest, migration_outcome=Outcome.NOT_SEEN
+            ),
+        )
 
     def aws_account(self) -> AwsAccount | None:
         if self.empty:

@@ -78,6 +78,26 @@ def test_verify_exits_with_the_verdict(capsys: pytest.CaptureFixture[str]) -> No
     assert "✖ FAIL" in capsys.readouterr().out
 
 
+def test_what_runs_in_no_service_is_listed_and_not_judged(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    """`deployments` names it with who started it and how it ended; `verify` says why there is nothing to judge."""
+    ecs = json.loads((SAMPLES / "founding-story" / "ecs.json").read_text())
+    for answer in (ecs["describe_tasks"], *(shot["response"] for shot in ecs["describe_tasks_snapshots"])):
+        for task in answer["tasks"]:
+            if not task["group"].startswith("service:"):
+                task["taskDefinitionArn"] = task["taskDefinitionArn"].rsplit("/", 1)[0] + "/nightly:3"
+                task["startedBy"] = "events-rule/nightly-report"
+    (tmp_path / "ecs.json").write_text(json.dumps(ecs))
+    (tmp_path / "app.log").write_text("hello\n")
+
+    assert main(["deployments", "--from", str(tmp_path)]) == 0
+    listed = " ".join(capsys.readouterr().out.split())
+    assert main(["verify", "--from", str(tmp_path), "--task-definition", "nightly:3"]) == 2
+    refused = capsys.readouterr().err
+
+    assert "? INCONCLUSIVE nightly:3: 1 task, scheduled by nightly-report; the newest 2025-11-19 03:11:20Z" in listed
+    assert "nightly:3 runs in no service (scheduled by nightly-report): INCONCLUSIVE" in refused
+
+
 def test_looking_never_fails_whatever_it_finds(capsys: pytest.CaptureFixture[str]) -> None:
     """`classify`, `findings` and `deployments` exit 0 on a scene full of failures."""
     for command in (["classify", STORY], ["findings", "--from", STORY], ["deployments", "--from", STORY]):

@@ -480,7 +480,7 @@ def pieces(tmp_path, monkeypatch):
     def read_as(large, data):
         path = tmp_path / "app.log"
         path.write_bytes(data)
-        for name, value in {"CHUNK_BYTES": 100, "SNIFF_BYTES": 150, "TARGET_BYTES": 300, "MAX_LINE_BYTES": 2_000}.items():
+        for name, value in {"CHUNK_BYTES": 100, "SNIFF_BYTES": 150, "BLOCK_BYTES": 300, "MAX_LINE_BYTES": 2_000}.items():
             monkeypatch.setattr(files, name, value)
         monkeypatch.setattr(files, "LARGE_BLOCKS", 3 if large else 1_000_000)
         return list(read_paths([str(path)]).pieces)
