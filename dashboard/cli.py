@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from dashboard.judgement import Judgement
     from dashboard.rows import ContextLine
     from dashboard.settings import Settings
-    from parsers import Deployment, Finding, Redactor, RuleSet, StandaloneTasks, UsageError, Verdict
+    from parsers import Deployment, Finding, Redactor, RuleSet, StandaloneTasks, TriageError, UsageError, Verdict
 
 PROGRAM = "triage"
 EXAMPLES = """\
@@ -521,15 +521,24 @@ def chosen_deployment(
         return fitting[-1]
     lone = next((one for one in standalone if one.task_definition == definition), None)
     if lone is not None:
-        raise _usage(
-            f"{lone.task_definition} runs in no service ({lone.who}): INCONCLUSIVE, there is no deployment to judge",
-            hint="triage deployments tells how its newest task ended; triage findings what its logs hold",
-        )
+        raise _nothing_to_judge(lone)
     known = (
         ", ".join(one.task_definition for one in deployments[-8:])
         or "none: there is no ecs.json, and nothing was fetched with --cluster"
     )
     raise _usage("no such deployment", hint=f"deployments seen: {known}")
+
+
+def _nothing_to_judge(tasks: StandaloneTasks) -> TriageError:
+    """INCONCLUSIVE by its exit code, too: a pipeline must not take it for an answer, nor for a slip of the pen."""
+    from parsers import TriageError
+
+    error = TriageError(
+        f"INCONCLUSIVE: {tasks.task_definition} runs in no service ({tasks.who}), so there is no deployment to judge",
+        hint="triage deployments tells how its newest task ended; triage findings what its logs hold",
+    )
+    error.exit_code = 3
+    return error
 
 
 SHORTEST_COMMIT = 7

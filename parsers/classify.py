@@ -448,10 +448,15 @@ class _Redacted:
             at = 0
             for text in texts:
                 end = at + text.count("\n") + 1
-                self._lines.append("\n".join(redacted[at:end])[:MAX_EVIDENCE_CHARS])
+                self._lines.append(_cut("\n".join(redacted[at:end])))
                 at = end
             self._raw = None
         return self._lines[number]
+
+
+def _cut(text: str) -> str:
+    """A line of evidence; one that is too long says that it was cut."""
+    return text if len(text) <= MAX_EVIDENCE_CHARS else f"{text[: MAX_EVIDENCE_CHARS - 1]}…"
 
 
 class LaterEvidence(Evidence):

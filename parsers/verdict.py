@@ -711,10 +711,17 @@ def _failing_route(key: tuple[str, str], some: Sequence[Finding], answered: int,
 
 
 def _fix_effective(work: _Judgement, case: Case) -> None:
-    """(d) Only when a claim was made: a named fingerprint is gone, or a route now answers as expected."""
+    """(d) A claim that was made: a named fingerprint is gone, or a route now answers as expected. Unclaimed, a refusal that only moved."""
     settings, side = case.settings, case.part.side
     if not settings.fixes and not settings.expect:
-        work.check(CheckId.FIX_EFFECTIVE, VerdictValue.PASS, "no fix was claimed")
+        moved = next((one for one in work.reasons if one.code is ReasonCode.FIX_NOT_EFFECTIVE), None)
+        if moved is None:
+            work.check(CheckId.FIX_EFFECTIVE, VerdictValue.PASS, "no fix was claimed")
+        else:
+            request = f"{moved.numbers['method']} {moved.numbers['route']}"
+            work.check(
+                CheckId.FIX_EFFECTIVE, VerdictValue.FAIL, f"no fix was claimed, and the refusal of {request} has only moved"
+            )
         return
     refusals = [_refusal(case.part.deployment, route) for route in case.failing]
     judged = [finding for finding in case.part.findings if finding.layer in _REFUSING and (finding.status or 0) >= 400]

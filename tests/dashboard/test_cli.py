@@ -78,6 +78,29 @@ def test_verify_exits_with_the_verdict(capsys: pytest.CaptureFixture[str]) -> No
     assert "✖ FAIL" in capsys.readouterr().out
 
 
+def test_the_check_of_a_fix_says_what_the_reasons_say(capsys: pytest.CaptureFixture[str]) -> None:
+    """No tick beside FIX NOT EFFECTIVE: nobody claimed a fix, and the refusal moved from layer to layer all the same."""
+    said = {}
+    for revision in (46, 50):
+        main(["verify", "--from", STORY, "--task-definition", f":{revision}"])
+        said[revision] = " ".join(capsys.readouterr().out.split())
+
+    assert "✔ fix effective no fix was claimed ✔" in said[46]
+    assert "✖ fix effective no fix was claimed, and the refusal of POST /api/v1/clinical-notes has only moved" in said[50]
+
+
+def test_evidence_that_was_cut_says_so(capsys: pytest.CaptureFixture[str]) -> None:
+    """A JSON line of a thousand characters ends in an ellipsis, in text and in JSON; a shorter one does not."""
+    texts = [
+        one["text"] for found in documents(capsys, "findings", "--from", STORY, "--format", "json") for one in found["evidence"]
+    ]
+    cut = [text for text in texts if len(text) == 500]
+
+    assert cut
+    assert all(text.endswith("…") for text in cut)
+    assert max(map(len, texts)) == 500
+
+
 def test_what_runs_in_no_service_is_listed_and_not_judged(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     """`deployments` names it with who started it and how it ended; `verify` says why there is nothing to judge."""
     ecs = json.loads((SAMPLES / "founding-story" / "ecs.json").read_text())
@@ -91,11 +114,11 @@ def test_what_runs_in_no_service_is_listed_and_not_judged(capsys: pytest.Capture
 
     assert main(["deployments", "--from", str(tmp_path)]) == 0
     listed = " ".join(capsys.readouterr().out.split())
-    assert main(["verify", "--from", str(tmp_path), "--task-definition", "nightly:3"]) == 2
+    assert main(["verify", "--from", str(tmp_path), "--task-definition", "nightly:3"]) == 3
     refused = capsys.readouterr().err
 
     assert "? INCONCLUSIVE nightly:3: 1 task, scheduled by nightly-report; the newest 2025-11-19 03:11:20Z" in listed
-    assert "nightly:3 runs in no service (scheduled by nightly-report): INCONCLUSIVE" in refused
+    assert "INCONCLUSIVE: nightly:3 runs in no service (scheduled by nightly-report)" in refused
 
 
 def test_looking_never_fails_whatever_it_finds(capsys: pytest.CaptureFixture[str]) -> None:
