@@ -101,12 +101,8 @@ def _standalone(frame: Frame) -> None:
     blocks.plain(
         "Nothing was rolled out by them, so there is nothing to judge. Their lines are in Events and Failures like all others."
     )
-    blocks.as_table(
-        frame,
-        tables.standalone(tasks, frame.zone),
-        key="standalone",
-        alt="Tasks of no service, by definition and what started them",
-    )
+    listing = tables.standalone(tasks, frame.zone)
+    blocks.table(frame, listing, key="standalone", alt="Tasks of no service, by definition and what started them")
 
 
 def _unexplained(frame: Frame) -> None:
