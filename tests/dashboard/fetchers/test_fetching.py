@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from dashboard.cli import main
 from dashboard.double import Double, Fault, FaultKind, Faults, SceneTruth
 from dashboard.fetchers import keeping
 from dashboard.fetchers.board import Api
@@ -15,7 +16,7 @@ from dashboard.rows import Filters
 from dashboard.settings import Settings
 from dashboard.store import fetched
 from dashboard.workspace import Workspace
-from parsers import NotSeenError
+from parsers import NotSeenError, rfc3339
 from tests.dashboard.fetchers import small_fetch
 from tests.dashboard.fetchers.small_group import CREDENTIALS, END_MS, GROUP, HOUR_MS, REGION, START_MS, UNHURRIED, rows
 
@@ -365,3 +366,20 @@ def test_a_plan_that_may_not_be_asked_is_no_end(serve, truth, tmp_path, monkeypa
     )
     assert "GetMetricData is denied" in said[0]
     assert report.complete
+
+
+def test_the_window_is_the_one_that_was_typed(serve, truth, tmp_path, capsys):
+    """`--start-time` and `--end-time`, half-open, to the millisecond: exactly the events between them are there."""
+    double, store = serve(truth), tmp_path / "typed.db"
+    begin, end = START_MS + HOUR_MS, START_MS + HOUR_MS + HOUR_MS // 2
+    asked = ["--start-time", rfc3339(begin), "--end-time", rfc3339(end), "--region", REGION, "--log-group", GROUP]
+
+    assert main(["fetch", "--store", str(store), "--endpoint-url", double.endpoint_url, "--quota-share", "100", *asked]) in (0, 3)
+
+    with Workspace.open(Settings(store=store)) as one:
+        coverage = [row.coverage for row in one.sources()]
+    between = [event for event in truth.groups[REGION, GROUP].events if begin <= event.timestamp < end]
+    assert sum(row.events for row in coverage) == len(between)
+    assert min(row.first_event_ms for row in coverage) == min(event.timestamp for event in between)
+    assert max(row.last_event_ms for row in coverage) == max(event.timestamp for event in between)
+    assert f"{rfc3339(begin)} to {rfc3339(end)}" in capsys.readouterr().err
