@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections import Counter
 from datetime import UTC, datetime
 from pathlib import Path
@@ -19,6 +20,7 @@ from dashboard.workspace import Workspace
 from parsers import InputError
 
 SCENES = Path(__file__).resolve().parents[2] / "sample_logs"
+README = SCENES.parent / "README.md"
 DAY_MS = 86_400_000
 
 
@@ -53,6 +55,18 @@ def test_every_table_holds_what_the_store_holds(story):
         row.deployment.deployment_id: row.verdict.verdict for row in workspace.deployments()
     }
     assert report.rows["deployments"] == len(workspace.deployments()) >= 3
+
+
+def test_the_question_of_the_readme_is_answered(story):
+    """Its SQL as it stands, by Polars, which understands DuckDB's `read_parquet` and `GROUP BY ALL`: all 400s, by day and route."""
+    workspace, folder, _ = story
+    (question,) = re.findall(r"^```sql\n(.*?)^```", README.read_text("utf-8"), re.MULTILINE | re.DOTALL)
+
+    answer = pl.sql(question.replace("FOLDER", str(folder))).collect()
+
+    assert answer.columns == ["day", "route", "count"]
+    told = sum(group.requests for group in workspace.failures(Filters()) if group.status == 400)
+    assert answer["count"].sum() == told > 0
 
 
 def test_a_row_stands_in_the_partition_of_its_day(story):
