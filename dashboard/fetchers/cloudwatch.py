@@ -109,8 +109,9 @@ class _Joiner:
 
     def _wanted(self, events: list[RawEvent]) -> list[RawEvent]:
         start, end, scope = self.window.start_ms, self.window.end_ms, self.scope
-        if scope.prefix or scope.streams:
-            return [event for event in events if start <= event.timestamp < end and scope.holds(event.stream)]
+        if scope.prefix or scope.streams:  # asked of each stream, not of each event
+            held = {name for name in {event.stream for event in events} if scope.holds(name)}
+            return [event for event in events if start <= event.timestamp < end and event.stream in held]
         return [event for event in events if start <= event.timestamp < end]
 
     def _fresh(self, events: list[RawEvent]) -> list[RawEvent]:
