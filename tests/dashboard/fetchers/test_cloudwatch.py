@@ -21,6 +21,7 @@ from dashboard.fetchers.cloudwatch import (
 )
 from dashboard.fetchers.failures import AwsError
 from dashboard.fetchers.files import read_paths
+from dashboard.fetchers.session import LogPage, RawEvent
 from dashboard.fetchers.slices import Scope, Window
 from tests.dashboard.fetchers.small_group import END_MS, GROUP, REGION, START_MS
 
@@ -218,3 +219,41 @@ def test_lines_around_the_edges_of_a_stream(serve, connect):
     aws = connect(serve(made(*range(1000, 1010))))
     assert [event.timestamp for event in lines_around(aws, SCOPE, STREAM, 1002, 5)] == list(range(1000, 1008))
     assert [event.timestamp for event in lines_around(aws, SCOPE, STREAM, 1009, 3)] == [1006, 1007, 1008, 1009]
+
+
+class Pages:
+    """AWS, as far as a chain of FilterLogEvents knows it: these pages, one after the other."""
+
+    def __init__(self, *pages):
+        self.left = [
+            LogPage(
+                events=[RawEvent(at, f"line {at}", at, f"id-{at}", STREAM) for at in times],
+                next_token=str(number),
+                size=len(times),
+            )
+            for number, times in enumerate(pages, start=1)
+        ]
+        self.left[-1].next_token = None
+
+    def page(self, _api, **_parameters):
+        return self.left.pop(0)
+
+
+def test_an_event_behind_what_was_delivered_is_not_passed_over():
+    """A page that brings an older event than the ones handed on says from where on the stretch has to be read again."""
+    chunks = list(
+        filter_chain(Pages([1000, 1500, 1600], [1200, 1700], [1800]), SCOPE, Window(start_ms=1000, end_ms=2000), Tally())
+    )
+
+    assert [chunk.disturbed_ms for chunk in chunks] == [None, 1200, 1200]
+
+
+def test_a_repeat_from_some_pages_before_is_neither_new_nor_a_disturbance(monkeypatch):
+    """Ids are remembered for two generations: a page that comes again a while later changes nothing."""
+    monkeypatch.setattr("dashboard.fetchers.cloudwatch.REMEMBERED", 1)
+    pages = Pages([1000, 1100, 1200], [1300, 1400], [1100, 1500], [1600])
+
+    chunks = list(filter_chain(pages, SCOPE, Window(start_ms=1000, end_ms=2000), Tally()))
+
+    assert [event.timestamp for chunk in chunks for event in chunk.events] == list(range(1000, 1700, 100))
+    assert {chunk.disturbed_ms for chunk in chunks} == {None}
