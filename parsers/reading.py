@@ -12,6 +12,8 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cache, cached_property
+from itertools import groupby
+from operator import attrgetter
 
 from parsers.access import parse_access
 from parsers.classify import ERROR_LIKE, classify_record, reads_like_error, said_nothing
@@ -535,9 +537,16 @@ def order_key(event: Event) -> OrderKey:
     )
 
 
+_BY_TIME = attrgetter("timestamp_ms")
+
+
 def in_order(events: Iterable[Event]) -> list[Event]:
     """The events of one stream, sorted; those that nothing orders stay as given."""
-    return sorted(events, key=order_key)
+    ordered: list[Event] = []
+    for _, same in groupby(sorted(events, key=_BY_TIME), key=_BY_TIME):
+        run = list(same)
+        ordered.extend(run if len(run) == 1 else sorted(run, key=order_key))  # ids are looked at where times are equal only
+    return ordered
 
 
 def read(
