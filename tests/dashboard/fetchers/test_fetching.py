@@ -253,6 +253,32 @@ def test_a_record_that_crosses_the_edge_of_a_cell_is_whole(serve, tmp_path):
     assert [row[3] for row in (*contents["findings"], *contents["unexplained"])] == [1]
 
 
+@pytest.mark.parametrize("page", [10_000, 1])
+def test_what_decides_may_stand_behind_the_edge_of_a_cell(serve, tmp_path, page):
+    """The exception that ends a traceback is printed after the full five minutes: the finding has its code, and lies where it began.
+
+    However the pages are cut: a cell is not passed before what stands around it is there.
+    """
+    made = SceneTruth(region=REGION)
+    block = [
+        "Traceback (most recent call last):",
+        '  File "/app/notes.py", line 12, in save',
+        'sqlalchemy.exc.IntegrityError: (psycopg2.errors.NotNullViolation) null value in column "session_date" of relation "notes" '
+        "violates not-null constraint",
+    ]
+    edge = START_MS + 5 * 60_000
+    made.add_rows(
+        {"logGroup": GROUP, "logStreamName": f"ecs/api/{1:032x}", "timestamp": edge + at, "ingestionTime": edge, "message": text}
+        for at, text in zip((-2, -1, 0, 60_000), [*block, "a minute later"], strict=True)
+    )
+    small(serve(made, max_events=page), tmp_path)
+
+    with workspace(tmp_path, "small") as one:
+        (finding,) = one.findings(Filters(), 10)
+    assert (finding.db_code or finding.implied_code or finding.code, finding.fields) == ("23502", ("session_date",))
+    assert finding.timestamp_ms == edge - 2
+
+
 def test_what_waits_to_be_read_is_bounded(serve, tmp_path, monkeypatch):
     """Cells under way are read in part when too much waits, however many there are; the store holds the same."""
     made = SceneTruth(region=REGION)
