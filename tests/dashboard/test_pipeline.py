@@ -107,10 +107,11 @@ def test_the_gitlab_job_leaves_a_test_case_a_check(
     failed = {
         case.get("name"): case.findtext("failure") or "" for case in root.iter("testcase") if case.find("failure") is not None
     }
-    assert set(failed) == {"start_up", "new_or_worse"}
+    assert set(failed) == {"start_up", "new_or_worse", "fix_effective"}
     assert "P3005" in failed["start_up"]
     assert "P3005" not in failed["new_or_worse"]
     assert "FIX NOT EFFECTIVE" in failed["new_or_worse"]
+    assert "FIX NOT EFFECTIVE" in failed["fix_effective"]
 
 
 def test_what_could_not_be_looked_at_is_an_error_in_the_file(
