@@ -718,10 +718,10 @@ def _fix_effective(work: _Judgement, case: Case) -> None:
         if moved is None:
             work.check(CheckId.FIX_EFFECTIVE, VerdictValue.PASS, "no fix was claimed")
         else:
+            # As sure as the refusal itself: one by what judges the client's input may be meant.
+            refused = next(check.result for check in work.checks if check.id is CheckId.NEW_OR_WORSE)
             request = f"{moved.numbers['method']} {moved.numbers['route']}"
-            work.check(
-                CheckId.FIX_EFFECTIVE, VerdictValue.FAIL, f"no fix was claimed, and the refusal of {request} has only moved"
-            )
+            work.check(CheckId.FIX_EFFECTIVE, refused, f"no fix was claimed, and the refusal of {request} has only moved")
         return
     refusals = [_refusal(case.part.deployment, route) for route in case.failing]
     judged = [finding for finding in case.part.findings if finding.layer in _REFUSING and (finding.status or 0) >= 400]

@@ -235,6 +235,30 @@ def test_twenty_good_answers_beside_fifty_refusals_are_no_success() -> None:
     assert "fix_not_effective" in codes(verdict)
 
 
+def test_a_refusal_that_moved_to_the_request_schema_is_no_fail() -> None:
+    """Where the database refused, the schema now does: perhaps as it is meant to. The check of a fix is as unsure as the refusal."""
+    later = START + 3_600_000
+    known = facts(
+        {"revision": 7, "at": START},
+        {"revision": 8, "at": later},
+        tasks={TASK: {"revision": 7, "at": START}, OTHER: {"revision": 8, "at": later}},
+    )
+    by_database = 'ERROR:  null value in column "a" of relation "b" violates not-null constraint'
+    issue = '{"code":"invalid_type","expected":"string","received":"undefined","path":["a"],"message":"Required"}'
+    by_schema = f'{{"level":"error","message":"Validation failed","issues":[{issue}]}}'
+    lines = []
+    for task, cause, at_ms in ((TASK, by_database, START), (OTHER, by_schema, later)):
+        refused = tuple(text for _ in range(30) for text in (cause, answers(1, 400)[0].replace("GET", "POST")))
+        good = tuple(text.replace("GET", "POST") for text in answers(20, 201))
+        lines += told(task, (*MIGRATED, *refused, *good), at_ms=at_ms)
+
+    _, moved = verdicts(lines, known, at_ms=later + HOUR_MS)
+
+    assert "fix_not_effective" in codes(moved)
+    assert moved.verdict is VerdictValue.INCONCLUSIVE
+    assert VerdictValue.FAIL not in {check.result for check in moved.checks}
+
+
 def test_a_past_deployment_is_judged_as_it_could_have_been_judged_then() -> None:
     """Revision 50 at 02:57:30Z: the rollout had not ended, P3005 was not yet logged; at 02:58:10Z it was."""
     scene = str(Path(__file__).resolve().parents[2] / "sample_logs" / "founding-story")
