@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from dashboard.judgement import Judgement
     from dashboard.rows import ContextLine
     from dashboard.settings import Settings
-    from parsers import Deployment, Finding, Redactor, RuleSet, StandaloneTasks, TriageError, UsageError, Verdict
+    from parsers import Deployment, Finding, Redactor, RuleSet, StandaloneTasks, UsageError, VerdictValue
 
 PROGRAM = "triage"
 EXAMPLES = """\
@@ -362,7 +362,7 @@ def _percent(text: str) -> int:
 
 
 def _verify(options: argparse.Namespace) -> int:
-    from parsers import TriageError
+    from parsers import NothingToJudgeError, TriageError, VerdictValue
 
     try:
         return _verified(options)
@@ -371,7 +371,10 @@ def _verify(options: argparse.Namespace) -> int:
             from dashboard.reporting import write_unseen
 
             write_unseen(options.junit, str(error))
-        raise
+        if not isinstance(error, NothingToJudgeError):
+            raise
+        _failed(error)
+        return exit_code_of(VerdictValue.INCONCLUSIVE, dry_run=options.dry_run, inconclusive=options.inconclusive)
 
 
 def _verified(options: argparse.Namespace) -> int:
@@ -408,7 +411,7 @@ def _verified(options: argparse.Namespace) -> int:
 
         source = "".join(f" --from {shlex.quote(path)}" for path in options.sources or ())
         verdict_text(Paper.of(sys.stdout, options.color), deployment, verdict, judgement, source)
-    return exit_code_of(verdict, dry_run=options.dry_run, inconclusive=options.inconclusive)
+    return exit_code_of(verdict.verdict, dry_run=options.dry_run, inconclusive=options.inconclusive)
 
 
 def _looked(options: argparse.Namespace, claims: Mapping[str, Any]) -> tuple[Judgement, Deployment]:
@@ -506,8 +509,8 @@ def chosen_deployment(
     commit: str | None,
     standalone: Sequence[StandaloneTasks] = (),
 ) -> Deployment:
-    """The newest deployment that fits; raises UsageError naming what there is."""
-    from parsers import is_named
+    """The newest deployment that fits; raises UsageError naming what there is, NothingToJudgeError for what runs in no service."""
+    from parsers import NothingToJudgeError, is_named
 
     def fits(one: Deployment) -> bool:
         if definition is not None:
@@ -521,24 +524,15 @@ def chosen_deployment(
         return fitting[-1]
     lone = next((one for one in standalone if one.task_definition == definition), None)
     if lone is not None:
-        raise _nothing_to_judge(lone)
+        raise NothingToJudgeError(
+            f"INCONCLUSIVE: {lone.task_definition} runs in no service ({lone.who}), so there is no deployment to judge",
+            hint="triage deployments tells how its newest task ended; triage findings what its logs hold",
+        )
     known = (
         ", ".join(one.task_definition for one in deployments[-8:])
         or "none: there is no ecs.json, and nothing was fetched with --cluster"
     )
     raise _usage("no such deployment", hint=f"deployments seen: {known}")
-
-
-def _nothing_to_judge(tasks: StandaloneTasks) -> TriageError:
-    """INCONCLUSIVE by its exit code, too: a pipeline must not take it for an answer, nor for a slip of the pen."""
-    from parsers import TriageError
-
-    error = TriageError(
-        f"INCONCLUSIVE: {tasks.task_definition} runs in no service ({tasks.who}), so there is no deployment to judge",
-        hint="triage deployments tells how its newest task ended; triage findings what its logs hold",
-    )
-    error.exit_code = 3
-    return error
 
 
 SHORTEST_COMMIT = 7
@@ -551,12 +545,12 @@ def same_commit(known: str | None, asked: str) -> bool:
     return known.startswith(asked) or (len(known) >= SHORTEST_COMMIT and asked.startswith(known))
 
 
-def exit_code_of(verdict: Verdict, *, dry_run: bool = False, inconclusive: str | None = None) -> int:
+def exit_code_of(verdict: VerdictValue, *, dry_run: bool = False, inconclusive: str | None = None) -> int:
     """0 PASS · 1 FAIL · 3 INCONCLUSIVE; `inconclusive`: what it counts as."""
     if dry_run:
         return 0
     codes = {"PASS": 0, "FAIL": 1, "INCONCLUSIVE": {"fail": 1, "pass": 0}.get(inconclusive or "", 3)}
-    return codes[verdict.verdict]
+    return codes[verdict]
 
 
 # findings, show, explain, rules

@@ -12,7 +12,16 @@ from parsers.attribution import EcsFacts, attribute, ecs_facts, epoch_ms, with_t
 from parsers.batch import Batch
 from parsers.bulk import BulkReader, read
 from parsers.classify import match_text
-from parsers.errors import InputError, NotSeenError, PackError, SettingsError, StoreError, TriageError, UsageError
+from parsers.errors import (
+    InputError,
+    NothingToJudgeError,
+    NotSeenError,
+    PackError,
+    SettingsError,
+    StoreError,
+    TriageError,
+    UsageError,
+)
 from parsers.formats import decode
 from parsers.masks import Redactor, show
 from parsers.model import (
@@ -114,6 +123,7 @@ __all__ = [
     "MarkKind",
     "MigrationRun",
     "NotSeenError",
+    "NothingToJudgeError",
     "Outcome",
     "Pack",
     "PackError",

@@ -2,7 +2,8 @@
 
 TriageError                    exit 1
 ├── UsageError                 exit 2   the command line, a settings file
-│   └── SettingsError          exit 2   unknown key, bad value in triage.toml or the environment
+│   ├── SettingsError          exit 2   unknown key, bad value in triage.toml or the environment
+│   └── NothingToJudgeError    exit 3   what was named runs in no service: INCONCLUSIVE, whoever asks
 ├── InputError                 exit 2   a file that is missing or cannot be read at all
 ├── PackError                  exit 2   a rule pack that does not load
 ├── NotSeenError               exit 4   we could not look: credentials, permission, throttled out, no such log group
@@ -30,6 +31,12 @@ class UsageError(TriageError):
 
 class SettingsError(UsageError):
     """A settings file or variable holds an unknown key or a bad value."""
+
+
+class NothingToJudgeError(UsageError):
+    """What was asked about is no deployment and has none: a scheduled or one-off task. Exits as an INCONCLUSIVE verdict does."""
+
+    exit_code = 3
 
 
 class InputError(TriageError):

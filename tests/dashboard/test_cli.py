@@ -116,7 +116,12 @@ def test_what_runs_in_no_service_is_listed_and_not_judged(capsys: pytest.Capture
     listed = " ".join(capsys.readouterr().out.split())
     assert main(["verify", "--from", str(tmp_path), "--task-definition", "nightly:3"]) == 3
     refused = capsys.readouterr().err
+    mapped = [
+        main(["verify", "--from", str(tmp_path), "--task-definition", "nightly:3", *more])
+        for more in (["--inconclusive", "fail"], ["--inconclusive", "pass"], ["--dry-run"])
+    ]
 
+    assert mapped == [1, 0, 0]
     assert "? INCONCLUSIVE nightly:3: 1 task, scheduled by nightly-report; the newest 2025-11-19 03:11:20Z" in listed
     assert "INCONCLUSIVE: nightly:3 runs in no service (scheduled by nightly-report)" in refused
 

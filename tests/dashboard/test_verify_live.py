@@ -58,6 +58,30 @@ def test_a_wait_ends_with_the_first_certain_failure(tmp_path: Path) -> None:
     assert any("start up" in line and "✖" in line for line in said)
 
 
+def test_a_one_off_task_of_the_revision_does_not_end_the_wait(tmp_path: Path) -> None:
+    """A migration task of its own runs before ECS knows the deployment: the wait goes on until it does."""
+    looks: list[int] = []
+
+    def choose(judgement: Judgement) -> Deployment:
+        looks.append(len(judgement.standalone))
+        there = judgement.deployments if len(looks) == 3 else ()
+        return chosen_deployment(there, "mentalspace-backend-prod:50", None, None, judgement.standalone)
+
+    settings = load_settings({"store": str(tmp_path / "s.db"), "from": [STORY]})
+    _, target = wait_for_verdict(
+        settings,
+        JudgeSettings(),
+        choose,
+        wait_ms=600_000,
+        say=lambda _: None,
+        clock=FakeClock(),
+        fetch=lambda workspace: workspace.collect(),
+    )
+
+    assert looks == [1, 1, 1]
+    assert target.revision == 50
+
+
 def test_a_deployment_that_never_comes_is_not_a_verdict(tmp_path: Path) -> None:
     """Could not look: exit code 4, never PASS."""
     settings = load_settings({"store": str(tmp_path / "s.db")})
