@@ -861,20 +861,24 @@ def read(
     `cache`: where what the fast path derives from the rules may be kept between runs.
     """
     loaded, redactor = rules or load_packs(), redactor or Redactor()
-    bulk = BulkReader(Reader(rules=loaded, redactor=redactor, health_paths=tuple(health_paths)), cache=cache)
+    bulk: BulkReader | None = None  # made for the first batch: small inputs do without
     events: list[Event] = []
-    fed = False
     for piece in source:
         if isinstance(piece, Event):
             events.append(piece)
         else:
+            bulk = bulk or _bulk_reader(loaded, redactor, health_paths, cache)
             bulk.feed(piece)
-            fed = True
-    if not fed and sum(len(event.text) for event in events) < SMALL_BYTES:
+    if bulk is None and sum(len(event.text) for event in events) < SMALL_BYTES:
         return read_by_reference(events, rules=loaded, redactor=redactor, health_paths=health_paths)
+    bulk = bulk or _bulk_reader(loaded, redactor, health_paths, cache)
     for batch in _sorted_batches(events):
         bulk.feed(batch)
     return bulk.take()
+
+
+def _bulk_reader(rules: RuleSet, redactor: Redactor, health_paths: Sequence[str], cache: Cache | None) -> BulkReader:
+    return BulkReader(Reader(rules=rules, redactor=redactor, health_paths=tuple(health_paths)), cache=cache)
 
 
 def _sorted_batches(events: Sequence[Event]) -> Iterator[Batch]:
