@@ -263,9 +263,7 @@ def classify_text(paper: Paper, judgement: Judgement) -> None:
 
 def _run_line(paper: Paper, run: MigrationRun) -> None:
     bad = run.outcome in (Outcome.FAILED, Outcome.NEVER_RAN)
-    words = outcome_words(
-        run.outcome, code=run.error_code or run.implied_code or run.db_code, continued=run.application_continued
-    )
+    words = outcome_words(run.outcome, code=run.code, continued=run.application_continued)
     where = f"task {run.stream.task_id}" if run.stream.task_id else f"in {run.stream.log_stream or '(no stream)'}"
     paper.line(
         f"  {clock(run.started_ms)}  {fit(run.tool or 'start script', 14)} {paper.paint(words, 'FAIL' if bad else 'bold')}"

@@ -643,7 +643,7 @@ def _migration_of(deployment: Deployment) -> tuple[Outcome, str | None]:
 
 
 def _run_words(run: MigrationRun) -> str:
-    code = run.error_code or run.implied_code or run.db_code
+    code = run.code
     parts = [f"{run.tool or 'migration'}: {run.outcome.replace('_', ' ')}", code or "", run.text]
     parts.append(f"exit code {run.exit_code}" if run.exit_code is not None else "")
     parts.append("the application continued" if run.application_continued else "")

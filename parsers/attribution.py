@@ -563,7 +563,7 @@ def _task(
         stopped_reason=sighting.stopped_reason if sighting is not None else None,
         started_ms=coverage.first_event_ms if coverage is not None else None,
         stopped_ms=sighting.stopped_ms if sighting is not None else None,
-        error_code=(run.error_code or run.implied_code or run.db_code) if run is not None else None,
+        error_code=run.code if run is not None else None,
         application_continued=run.application_continued if run is not None else False,
         run_id=run.id if run is not None else None,
     )

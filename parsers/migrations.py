@@ -638,7 +638,7 @@ def _title(run: MigrationRun, match: Match) -> str:
 
 
 def _fingerprint(run: MigrationRun, match: Match) -> str:
-    code = run.error_code or run.implied_code or run.db_code or match.rule_id
+    code = run.code or match.rule_id
     material = "\0".join(["migration", run.tool or "", code, run.outcome])
     return "v1:" + hashlib.sha256(material.encode()).hexdigest()[:12]
 

@@ -361,6 +361,11 @@ class MigrationRun:
     open: bool = False  # no end was seen
     text: str = ""  # the tool's own words for the failure, redacted
 
+    @property
+    def code(self) -> str | None:
+        """The code to name its failure by: printed, implied by the words, or the database's."""
+        return self.error_code or self.implied_code or self.db_code
+
 
 @dataclass(frozen=True, slots=True, kw_only=True, order=True)
 class RequestCount:

@@ -181,7 +181,7 @@ def filled(card: Remedy, run: MigrationRun) -> Remedy:
     """The card with what the log knows; what it does not know stands as `<name>`, explained in `open_placeholders`."""
     known = {
         "migration": run.failed_migration, "found": None if run.migrations_found is None else str(run.migrations_found),
-        "code": run.error_code or run.implied_code or run.db_code, "db_code": run.db_code, "app": _app(run),
+        "code": run.code, "db_code": run.db_code, "app": _app(run),
     }  # fmt: skip
     safe = {name: value for name, value in known.items() if value is not None and SAFE.fullmatch(value)}
     return replace(with_values(card, safe), tool=run.tool or card.tool)

@@ -59,10 +59,15 @@ def standalone_tasks(facts: EcsFacts, runs: Iterable[MigrationRun]) -> tuple[Sta
         by_task[run.stream.task_id].append(run)
     alike: dict[tuple[str, str], list[TaskSighting]] = defaultdict(list)
     for sighting in facts.sightings:
-        if sighting.group and not sighting.group.startswith("service:"):
+        if _in_no_service(sighting):
             alike[sighting.task_definition, sighting.started_by].append(sighting)
     found = (_told(some, by_task) for some in alike.values())
     return tuple(sorted(found, key=lambda one: (-(one.newest_ms or 0), one.task_definition, one.started_by)))
+
+
+def _in_no_service(one: TaskSighting) -> bool:
+    """By its group, or by what started it where no group was told."""
+    return not one.group.startswith("service:") if one.group else one.started_by.startswith(_SCHEDULES)
 
 
 def _told(some: list[TaskSighting], runs: dict[str | None, list[MigrationRun]]) -> StandaloneTasks:
@@ -74,5 +79,5 @@ def _told(some: list[TaskSighting], runs: dict[str | None, list[MigrationRun]]) 
         tasks=len(some),
         newest=newest,
         migration_outcome=run.outcome if run is not None else Outcome.NOT_SEEN,
-        error_code=(run.error_code or run.implied_code or run.db_code) if run is not None else None,
+        error_code=run.code if run is not None else None,
     )

@@ -186,7 +186,7 @@ def alike(runs: Iterable[MigrationRun]) -> list[list[MigrationRun]]:
     """Runs that ended in the same way for the same reason stand together: a crash loop repeats one transcript at each start."""
     together: dict[tuple[object, ...], list[MigrationRun]] = {}
     for run in runs:
-        code = run.error_code or run.implied_code or run.db_code
+        code = run.code
         how = (run.tool, run.outcome, code, run.exit_code, run.application_continued, run.failed_migration, run.text)
         together.setdefault(how, []).append(run)
     return list(together.values())

@@ -1,7 +1,5 @@
 """What ran in no service is listed and never judged."""
 
-import json
-
 import pytest
 
 from parsers import Outcome, VerdictValue, ecs_facts, standalone_tasks
@@ -70,6 +68,13 @@ def test_a_task_of_no_service_is_never_green():
 )
 def test_who_started_it(started_by, said):
     """As EventBridge Scheduler, RunTask without a name and RunTask with one tell it."""
-    answers = json.loads(json.dumps({"describe_tasks": {"tasks": [task(1, "a:1", "family:a", started_by, 1_763_520_100)]}}))
+    answers = {"describe_tasks": {"tasks": [task(1, "a:1", "family:a", started_by, 1_763_520_100)]}}
     (one,) = standalone_tasks(ecs_facts(answers), [])
     assert one.who == said
+
+
+@pytest.mark.parametrize(("started_by", "listed"), [("events-rule/nightly", 1), ("ecs-svc/1", 0), ("", 0)])
+def test_without_a_group_a_schedule_is_known_by_what_started_the_task(started_by, listed):
+    """Some sources tell no group; a task that nothing says anything of is not called a schedule's."""
+    answers = {"describe_tasks": {"tasks": [task(1, "a:1", "", started_by, 1_763_520_100)]}}
+    assert len(standalone_tasks(ecs_facts(answers), [])) == listed
