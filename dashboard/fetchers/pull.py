@@ -691,7 +691,8 @@ class Pull:
             elapsed_s=elapsed, pages=self.tally.pages, empty_pages=self.tally.empty_pages, events=self._events,
             response_bytes=self.tally.response_bytes, throttles=self.aws.throttles, calls=dict(self.aws.calls),
             covered_ms=self._covered_ms, window_ms=self._window_ms, newest_ms=self._newest_ms,
-            eta_s=seconds_left(elapsed, share, self._planned_s), gaps=len(self.gaps),
+            # A second reading begins when the whole window is covered: nothing tells how long it takes.
+            eta_s=None if self._verifying and not done else seconds_left(elapsed, share, self._planned_s), gaps=len(self.gaps),
             doing="done" if done else "comparing" if self._verifying else "reading",
         ))  # fmt: skip
 

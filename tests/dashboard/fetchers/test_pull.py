@@ -238,6 +238,16 @@ def test_the_plan_counts_for_what_is_still_missing(serve, pull, truth):
     assert 0 < told[0].eta_s <= 600.0 * told[0].window_ms / (END_MS - START_MS) < 400.0
 
 
+def test_while_two_readings_are_compared_no_time_is_told(serve, pull, truth, monkeypatch):
+    """The whole window is covered then, and "0 s left" would be said for as long as it takes."""
+    monkeypatch.setattr("dashboard.fetchers.pull.PROGRESS_EVERY_S", 0.0)
+    told = []
+    pull(serve(truth, max_events=50), Memory(), progress=told.append, verify=True)
+
+    assert {one.eta_s for one in told if one.doing == "comparing"} == {None}
+    assert told[-1].eta_s == 0
+
+
 def test_a_crowded_group_is_not_listed_to_the_end(serve, pull):
     """Of thousands of streams FilterLogEvents reads by prefix, and the listing stops early."""
     truth = SceneTruth(region=REGION)
