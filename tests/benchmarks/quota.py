@@ -106,7 +106,7 @@ def _second(milliseconds: range, size: int, *, whole: bool) -> bytes:
 
 
 def _message(ms: int, size: int) -> str:
-    """Mostly what a busy service prints: access lines, one in a hundred refused."""
+    """Mostly what a busy service prints: access lines, two in 250 refused (as seconds repeat, both of one stream)."""
     status = 400 if ms // STEP_MS % 100 == 99 else 200
     line = f'::ffff:10.0.0.7 - - [19/Nov/2025:02:57:56 +0000] "GET /clients/{ms} HTTP/1.1" {status} {ms} "-" "'
     return line.ljust(size - 1, "x") + '"'

@@ -161,7 +161,6 @@ def test_every_service_of_a_cluster(connect, story):
 
 def test_what_schedules_run_is_found_in_a_whole_cluster(connect, story):
     """Asked about a cluster, the tasks of other families are listed, too; asked about a service, only its own family's."""
-    scheduled = story.ecs | {}
     one = next(task for shot in story.ecs["describe_tasks_snapshots"] for task in shot["response"]["tasks"])
     arn, running = one["taskArn"].rsplit("/", 1)[0], {"lastStatus": "RUNNING", "desiredStatus": "RUNNING", "stoppedAt": None}
     nightly = one | running | {
@@ -169,10 +168,8 @@ def test_what_schedules_run_is_found_in_a_whole_cluster(connect, story):
         "group": "family:nightly", "startedBy": "events-rule/nightly-report",
     }  # fmt: skip
     newest = story.ecs["describe_tasks_snapshots"][-1]
-    scheduled["describe_tasks_snapshots"] = [
-        *story.ecs["describe_tasks_snapshots"], newest | {"response": {"tasks": [*newest["response"]["tasks"], nightly]}}
-    ]  # fmt: skip
-    truth = SceneTruth(ecs=scheduled)
+    last = newest | {"response": {"tasks": [*newest["response"]["tasks"], nightly]}}
+    truth = SceneTruth(ecs=story.ecs | {"describe_tasks_snapshots": [*story.ecs["describe_tasks_snapshots"], last]})
     with Double(truth) as double:
         whole, mine = (
             {s.task_definition for s in ecs_facts(ask_ecs(connect(double, region=truth.region), question)).sightings}
