@@ -131,7 +131,7 @@ def task_words(task: DeploymentTask) -> str:
     ready = {True: "ready", False: "never ready", None: "ready: ?"}[task.ready]
     parts = [
         f"task {task.task_id}",
-        f"migration {task.migration_outcome} {task.error_code or ''}".strip() + continued,
+        f"migration {words.sign_of(words.OUTCOMES, task.migration_outcome).word} {task.error_code or ''}".strip() + continued,
         ready,
         None if task.exit_code is None else f"exit code {task.exit_code}",
         task.stopped_reason,

@@ -6,7 +6,8 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from dashboard import charts, words
-from parsers import Confidence, Layer, Outcome, Severity, VerdictValue
+from dashboard.views.deployment import task_words
+from parsers import Confidence, DeploymentTask, Layer, Outcome, Severity, VerdictValue
 
 
 @pytest.mark.parametrize("dark", [False, True])
@@ -37,6 +38,18 @@ def test_every_state_has_a_sign_of_its_own():
         assert {str(one) for one in enum} == {str(key) for key in signs}
         assert all(sign.word and sign.glyph and sign.icon for sign in signs.values())
         assert len({sign.word for sign in signs.values()}) == len(signs)
+
+
+@pytest.mark.parametrize("outcome", Outcome)
+def test_an_outcome_is_written_in_words(outcome):
+    """In every sign, and in the line of a task: "nothing to do", not nothing_to_do."""
+    task = DeploymentTask(
+        task_id="a" * 32, log_stream=None, confidence=Confidence.EXACT, migration_outcome=outcome, ready=None, exit_code=None,
+        stopped_reason=None, started_ms=None, stopped_ms=None,
+    )  # fmt: skip
+    said = outcome.replace("_", " ")
+    assert words.OUTCOMES[outcome].word == said
+    assert f"migration {said} ·" in task_words(task)
 
 
 def test_the_unknown_is_grey_with_a_question_mark():
