@@ -516,6 +516,25 @@ def _remember(known: dict[Any, Any], key: Any, value: Any) -> None:
     known[key] = value
 
 
+class _Stops:
+    """Numbers of events to stop at, asked for in rising order. Made when they are first asked for."""
+
+    def __init__(self, wanted: Any) -> None:
+        self._wanted = wanted
+        self._stops: list[int] | None = None
+        self._next = 0
+
+    def first_from(self, at: int) -> int | None:
+        """The first of them that is not before `at`."""
+        if self._stops is None:
+            self._stops = self._wanted.nonzero()[0].tolist()
+        stops, number = self._stops, self._next
+        while number < len(stops) and stops[number] < at:
+            number += 1
+        self._next = number
+        return stops[number] if number < len(stops) else None
+
+
 class _Walk:
     """One stream's events of one batch, in order: from one event that matters to the next."""
 
@@ -528,15 +547,16 @@ class _Walk:
         times = np.asarray(batch.timestamps_ms, dtype=np.int64)[numbers]
         self.times: list[int] = times.tolist()
         self.seqs = _ordinals(times, state)
-        self.kinds: list[int] = plan.kinds[numbers].tolist()
-        self.stops: list[int] = np.flatnonzero(plan.kinds[numbers] >= LIGHT).tolist()
+        kinds = plan.kinds[numbers]
+        self.kinds: list[int] = kinds.tolist()
+        self.stops = _Stops(kinds >= LIGHT)
+        self.chatty = _Stops(kinds != SURE)  # where the lines around a mark are kept, each that is no access line counts
         self._decoded: tuple[int, dict[str, Any] | None] = (-1, None)
         _note_stretch(state, batch, self.numbers, times, self.seqs)
 
     def go(self) -> None:
         at, end = 0, len(self.numbers)
-        stop = 0
-        stops, state, worker = self.stops, self.state, self.worker
+        state, worker = self.state, self.worker
         while at < end:
             if state.heading:
                 if self.is_head(at):
@@ -548,14 +568,11 @@ class _Walk:
                     at += 1
                     continue
                 self.close()
-            if worker.chatter_left <= 0:
-                while stop < len(stops) and stops[stop] < at:
-                    stop += 1
-                if stop == len(stops):
-                    break
-                at = stops[stop]
-            self.visit(at)
-            at += 1
+            stop = (self.stops if worker.chatter_left <= 0 else self.chatty).first_from(at)
+            if stop is None:
+                break
+            self.visit(stop)
+            at = stop + 1
 
     # ---- one event ----
 

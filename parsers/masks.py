@@ -60,12 +60,18 @@ MAX_JSON_CHARS = 65_536  # of a line of JSON; longer ones are read as text
 MAX_JSON_TEXT_CHARS = 16_384  # of all messages in it together; the rest collapses
 MAX_REMEMBERED = 8_192  # paths: every access line asks for one
 MAX_REMEMBERED_SEGMENT = 80  # characters of a path's segment: routes have a few hundred of them
+MAX_TIMED = 4_096  # access lines that differ in nothing but their time of day
 MAX_PASSES = 5  # until a text no longer changes
 MAX_DEPTH = 5  # strings in strings in strings
 UNREADABLE = "<redacted: unreadable>"
 _ANSI = late(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b\n]*(?:\x07|\x1b\\)|[@-Z\\-_])")
 _ESCAPED = late(r"(?<![\w.@$-])(?P<key>[A-Za-z_][\w.]{0,40})(?P<sep>=|: )\"(?P<content>(?:[^\"\\\n]|\\.)*)\"")
 _COMBINED = late(r"(?m)^([^\n\"\[]{0,120}?\S) (\S{1,120}) (\S{1,120}) (?=\[\d\d/[A-Z][a-z]{2}/\d{4}:)")
+# An access line around its time of day: clients that try again print it over and over.
+_TIMED = late(
+    r"\A([^\n\[]{1,160}\[\d\d/[A-Z][a-z]{2}/\d{4}:)((?:[01]\d|2[0-3]):[0-5]\d:[0-5]\d)( [+-]\d{4}\] \"[A-Z]{3,7} /[^\n]{1,800})\Z"
+)
+_DATE_CHARS = len("[18/Nov/2025:")
 _PATH_NUMBER = late(r"(?<=[\w/:}>-]/)(\d{6,20})(?=[/\s?\"'#,;)\]]|$)", re.MULTILINE)
 _OUTSIDE_TOKENS = r"(?!(?<=<)[a-z_]{2,16}:[0-9a-f]{8}>)"  # not inside a token of ours
 _KV = late(
@@ -129,6 +135,7 @@ class Redactor:
         self.strict = strict
         self._paths: dict[str, str] = {}
         self._segments: dict[str, str] = {}
+        self._timed: dict[tuple[bool, str, str], tuple[str, str]] = {}
 
     def token(self, kind: str, value: str) -> str:
         """`<kind:3f9c01ab>`: the same value gives the same token under the same key. A token of ours stays what it is."""
@@ -140,7 +147,8 @@ class Redactor:
     def text(self, text: str) -> str:
         """A redacted line or block: as many lines as before, ANSI colours off. Never raises: what it can't handle is hidden."""
         try:
-            return self._text(text)
+            timed = _TIMED.match(text)
+            return self._text(text) if timed is None else self._access_line(*timed.groups())
         except Exception:  # noqa: BLE001  fails closed, whatever it was
             return "\n".join([UNREADABLE] * (str(text).count("\n") + 1))
 
@@ -178,6 +186,19 @@ class Redactor:
         return self.token("request", value)
 
     # --- text ---------------------------------------------------------------------------------------------------------
+
+    def _access_line(self, before: str, time: str, after: str) -> str:
+        """A line that was redacted with another time of day is known: what a mask looks at is never the time of a day."""
+        known = self._timed.get((self.strict, before, after))
+        if known is not None:
+            return time.join(known)
+        shown = self._text(f"{before}{time}{after}")
+        parts = shown.split(time)
+        if len(parts) == 2 and parts[0].endswith(before[-_DATE_CHARS:]):  # where it stood: nothing else in the line reads like it
+            if len(self._timed) >= MAX_TIMED:
+                self._timed.clear()
+            self._timed[self.strict, before, after] = parts[0], parts[1]
+        return shown
 
     def _text(self, text: str) -> str:
         if "\x1b" in text:

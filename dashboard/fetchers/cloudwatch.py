@@ -10,10 +10,10 @@ from __future__ import annotations
 
 import threading
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from operator import attrgetter
-from typing import Any
+from typing import Any, NamedTuple
 
 from dashboard.fetchers.failures import AwsError
 from dashboard.fetchers.session import Aws, LogPage, RawEvent
@@ -66,6 +66,24 @@ class Chunk:
     disturbed_ms: int | None = None
 
 
+class _Timed(NamedTuple):
+    """Events and their times, taken out of them once: a page has ten thousand, and each question of it is about these."""
+
+    events: list[RawEvent]
+    times: list[int]
+
+    @staticmethod
+    def of(events: list[RawEvent]) -> _Timed:
+        return _Timed(events, [event.timestamp for event in events])
+
+    @property
+    def oldest_ms(self) -> int:
+        return min(self.times)
+
+    def those(self, wanted: Callable[[RawEvent], bool]) -> _Timed:
+        return _Timed.of([event for event in self.events if wanted(event)])
+
+
 class _Joiner:
     """Joins the pages of one chain: checks windows and streams, drops repeats, holds back the newest millisecond."""
 
@@ -89,15 +107,15 @@ class _Joiner:
 
     def take(self, page: LogPage) -> Chunk:
         """One page in; out comes what is certain now."""
-        wanted = self._wanted(page.events)
-        fresh = self._fresh(wanted)
+        wanted = self._wanted(_Timed.of(page.events))
+        fresh = self._fresh(wanted) if wanted.events else wanted
         self.tally.add(
             pages=1,
             empty_pages=int(not page.events),
-            events=len(fresh),
+            events=len(fresh.events),
             response_bytes=page.size,
-            outside=len(page.events) - len(wanted),
-            repeated_events=len(wanted) - len(fresh),
+            outside=len(page.events) - len(wanted.events),
+            repeated_events=len(wanted.events) - len(fresh.events),
         )
         return self._deliver(fresh)
 
@@ -107,28 +125,31 @@ class _Joiner:
         self.cut_ms = self.window.end_ms
         return Chunk(events, self.cut_ms, self.disturbed_ms)
 
-    def _wanted(self, events: list[RawEvent]) -> list[RawEvent]:
+    def _wanted(self, page: _Timed) -> _Timed:
         start, end, scope = self.window.start_ms, self.window.end_ms, self.scope
         if scope.prefix or scope.streams:  # asked of each stream, not of each event
-            held = {name for name in {event.stream for event in events} if scope.holds(name)}
-            return [event for event in events if start <= event.timestamp < end and event.stream in held]
-        return [event for event in events if start <= event.timestamp < end]
+            named = {event.stream for event in page.events}
+            held = {name for name in named if scope.holds(name)}
+            if len(held) < len(named):
+                page = page.those(lambda event: event.stream in held)
+        if not page.events or (start <= page.oldest_ms and max(page.times) < end):
+            return page
+        return page.those(lambda event: start <= event.timestamp < end)
 
-    def _fresh(self, events: list[RawEvent]) -> list[RawEvent]:
-        if not events:
-            return events
+    def _fresh(self, page: _Timed) -> _Timed:
+        events = page.events
         if events[0].event_id is None:
-            return self._fresh_without_ids(events)
+            return self._fresh_without_ids(page)
         ids = {event.event_id for event in events}
         if len(ids) == len(events) and self._ids.isdisjoint(ids) and self._ids_before.isdisjoint(ids):
             self._remember(ids)
-            return self._older_marked(events)
+            return self._older_marked(page)
         fresh: dict[str | None, RawEvent] = {}
         for event in events:
             if event.event_id not in self._ids and event.event_id not in self._ids_before:
                 fresh.setdefault(event.event_id, event)
         self._remember(ids)
-        return self._older_marked(list(fresh.values()))
+        return self._older_marked(_Timed.of(list(fresh.values())))
 
     def _remember(self, ids: set[str | None]) -> None:
         """Repeats come from the pages just before: two generations of ids are enough, and memory stays flat."""
@@ -136,20 +157,20 @@ class _Joiner:
             self._ids_before, self._ids = self._ids, set()
         self._ids |= ids
 
-    def _older_marked(self, events: list[RawEvent]) -> list[RawEvent]:
+    def _older_marked(self, page: _Timed) -> _Timed:
         """Nothing may be older than what was delivered; if something is, that stretch must be read again."""
-        oldest = min(map(_by_time, events), default=self.cut_ms)
-        if oldest >= self.cut_ms:
-            return events
+        if not page.events or page.oldest_ms >= self.cut_ms:
+            return page
+        oldest = page.oldest_ms
         self.disturbed_ms = oldest if self.disturbed_ms is None else min(oldest, self.disturbed_ms)
-        return [event for event in events if event.timestamp >= self.cut_ms]
+        return page.those(lambda event: event.timestamp >= self.cut_ms)
 
-    def _fresh_without_ids(self, events: list[RawEvent]) -> list[RawEvent]:
+    def _fresh_without_ids(self, page: _Timed) -> _Timed:
         """Pages without ids: older than the cut is a repeat when it was delivered, and a disturbance when it was not."""
-        if min(map(_by_time, events)) >= self.cut_ms:
-            return events
+        if page.oldest_ms >= self.cut_ms:
+            return page
         delivered = {_composite(event) for event in self._delivered}
-        return self._older_marked([e for e in events if e.timestamp >= self.cut_ms or _composite(e) not in delivered])
+        return self._older_marked(page.those(lambda e: e.timestamp >= self.cut_ms or _composite(e) not in delivered))
 
     def twins_in_doubt(self, page: LogPage) -> bool:
         """Whether equal lines of the newest millisecond stand in this page and the one before: twins or a repeat?"""
@@ -163,12 +184,12 @@ class _Joiner:
         page.events = [event for event in page.events if event.timestamp != self.cut_ms]
         self.held = exact
 
-    def _deliver(self, fresh: list[RawEvent]) -> Chunk:
-        pool = self.held + fresh
+    def _deliver(self, fresh: _Timed) -> Chunk:
+        pool = self.held + fresh.events
         if not pool:
             return Chunk([], self.cut_ms, self.disturbed_ms)
-        times = [event.timestamp for event in pool]
-        if any(map(int.__gt__, times, times[1:])):
+        times = [event.timestamp for event in self.held] + fresh.times
+        if sorted(times) != times:
             pool.sort(key=_order)
         self.cut_ms = max(self.cut_ms, pool[-1].timestamp)
         edge = len(pool)

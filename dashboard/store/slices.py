@@ -30,7 +30,8 @@ MINUTE_MS = 60_000
 TOLD = "told "  # the kind of a sign that names a task definition; beside it, the first event that may have told it
 EXAMPLES = 20  # newest findings kept whole, of each fingerprint and stream
 CLIENTS = 500  # distinct clients counted, of each kind and stream
-FOLDED_WHOLE = 20_000  # facts of a stream up to which all of it is folded again
+KEPT_WHOLE = 20_000  # facts of a slice up to which all of them are kept
+FOLDED_WHOLE = 2_000  # facts of a stream up to which all of it is folded again
 NEAR_MS = 10 * MINUTE_MS  # kept of a long slice, at either end
 _BLOCK = 1_000  # facts of one row
 
@@ -115,10 +116,10 @@ def put_all(sql: sqlite3.Connection, origin: int, news: Iterable[Slice], fold: F
         for new in some:
             _remove_inside(sql, stream, new)
             _insert(sql, stream, origin, new, read_ms)
-        start, end = _reach(sql, stream, min(one.start_ms for one in some), max(one.end_ms for one in some))
         owner = int(sql.execute("SELECT owner FROM streams WHERE id = ?", (stream,)).fetchone()[0])
-        reading = fold(list(_load(sql, stream, {one.start_ms: one for one in some}, start, end)))
-        _derive(sql, stream, owner, reading, start, end)
+        fresh = {one.start_ms: one for one in some}
+        for start, end in _reaches(sql, stream, some):
+            _derive(sql, stream, owner, fold(list(_load(sql, stream, fresh, start, end))), start, end)
         _bounds(sql, stream)
 
 
@@ -206,7 +207,7 @@ def _insert(sql: sqlite3.Connection, stream: int, origin: int, new: Slice, read_
 def _blocks(new: Slice) -> Iterator[tuple[int, int, bytes]]:
     """(first ms, last ms, facts) of each row; of a very long slice only those near its borders and those of runs."""
     facts = new.reading.facts
-    spare = len(facts) > FOLDED_WHOLE
+    spare = len(facts) > KEPT_WHOLE
     for at in range(0, len(facts), _BLOCK):
         block = facts[at : at + _BLOCK]
         first, last = block[0].timestamp_ms, block[-1].timestamp_ms
@@ -227,11 +228,25 @@ def unpack(data: bytes, kind: type[T]) -> T:
 # ---- what has to be folded again ---------------------------------------------------------------------------------------------
 
 
-def _reach(sql: sqlite3.Connection, stream: int, start_ms: int, end_ms: int) -> tuple[int | None, int | None]:
-    """The stretch that new slices within [start_ms, end_ms) may change: the whole stream (None), or whole minutes around it and the runs there."""
+def _reaches(sql: sqlite3.Connection, stream: int, news: Sequence[Slice]) -> list[tuple[int | None, int | None]]:
+    """The stretches that new slices may change: the whole stream (None), or one around all those that stand close together.
+
+    A fetch reads at several places of its window at once: what lies between them has not changed.
+    """
     facts = sql.execute("SELECT sum(facts) FROM slices WHERE stream = ?", (stream,)).fetchone()[0]
     if facts <= FOLDED_WHOLE:
-        return None, None
+        return [(None, None)]
+    places: list[tuple[int, int]] = []
+    for start, end in sorted((one.start_ms, one.end_ms) for one in news):
+        if places and start - places[-1][1] < NEAR_MS:
+            places[-1] = places[-1][0], max(end, places[-1][1])
+        else:
+            places.append((start, end))
+    return [_reach(sql, stream, *place) for place in places]
+
+
+def _reach(sql: sqlite3.Connection, stream: int, start_ms: int, end_ms: int) -> tuple[int, int]:
+    """What new slices within [start_ms, end_ms) may change: whole minutes around it and the runs there."""
     start = (start_ms // MINUTE_MS - 1) * MINUTE_MS
     end = (-(-end_ms // MINUTE_MS) + 1) * MINUTE_MS
     first, last = sql.execute(

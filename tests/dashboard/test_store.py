@@ -187,6 +187,32 @@ def test_a_stream_cut_in_slices_is_the_stream(workspace, tmp_path, monkeypatch, 
     check_rollups(workspace)
 
 
+def test_slices_from_several_places_at_once_are_the_stream(workspace, tmp_path, monkeypatch):
+    """A fetch writes cells of several places of its window together: what is derived is the same, and what lies between is not read."""
+    events = story(60)
+    borders = [BASE + minute * 60_000 for minute in range(5, 60, 5)]
+    with opened(tmp_path, "one") as one:
+        put(one, cut(one, events, borders))
+        expected = told(one)
+    monkeypatch.setattr(slices, "FOLDED_WHOLE", 10)
+    some = cut(workspace, events, borders)
+    apart = [some[1], some[6], some[10]]
+    put(workspace, [one for one in some if one not in apart])
+    folded = []
+
+    def fold(stretches):
+        folded.append([stretch.first_ms // 300_000 for stretch in stretches])
+        return workspace.fold(stretches)
+
+    with workspace.database.write() as sql:
+        slices.put_all(sql, slices.origin_id(sql, "test", 1), apart, fold, read_ms=1)
+
+    first = BASE // 300_000
+    assert folded == [[first + number for number in near] for near in ([0, 1, 2], [5, 6, 7], [9, 10, 11])]
+    assert told(workspace) == expected
+    check_rollups(workspace)
+
+
 def test_reading_again_changes_nothing(workspace):
     """The same slices once more: the same rows, the same sums."""
     some = cut(workspace, story(10), [BASE + 120_000, BASE + 300_000])
@@ -248,6 +274,7 @@ def test_raw_events_are_never_stored(workspace):
 def test_a_very_long_slice_keeps_the_facts_near_its_borders(workspace, monkeypatch):
     """Facts far from any border and from runs are not needed again; cells and findings are all there."""
     monkeypatch.setattr(slices, "FOLDED_WHOLE", 50)
+    monkeypatch.setattr(slices, "KEPT_WHOLE", 50)
     monkeypatch.setattr(slices, "_BLOCK", 10)
     events = story(60)
 

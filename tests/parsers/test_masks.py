@@ -174,6 +174,38 @@ def test_it_fails_closed(monkeypatch: pytest.MonkeyPatch) -> None:
     assert REDACTOR.text(None) == UNREADABLE  # type: ignore[arg-type]
 
 
+_BESIDE = [
+    *(value for _, value, _ in SAMPLES), *(other for _, _, other in SAMPLES), "-", "00:00:00", "23:59:59", "12:34:56", "Jane Doe", "patient=Doe",
+    "born 12/03/1980 ", "?ssn=219-09-9999", "password=hunter2 ", "[12/Mar/1980:12:34:56 +0000] ", "\\", "é", "\x1b[31m",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("strict_too", [False, True])
+def test_an_access_line_with_another_time_is_redacted_as_for_the_first_time(*, strict_too: bool) -> None:
+    """What is remembered of a line without its time of day is what a redactor says that never saw the line."""
+    known = Redactor(b"k", strict=strict_too)
+    wrong = []
+    for beside in _BESIDE:
+        for client, path, agent in ((beside, "x", "curl"), ("10.0.0.7", beside, "curl"), ("10.0.0.7", "x", beside)):
+            for time_of_day in ("12:34:56", "00:00:00", "23:59:59", "05:32:10", "12:34:56"):
+                line = f'{client} - - [18/Nov/2025:{time_of_day} +0000] "GET /{path} HTTP/1.1" 400 73 "-" "{agent}"'
+                if known.text(line) != Redactor(b"k", strict=strict_too).text(line):
+                    wrong.append(line)
+    assert wrong == []
+
+
+def test_what_is_remembered_of_access_lines_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A scan of a million paths does not fill the memory, and a line whose time stands in it twice is not remembered."""
+    monkeypatch.setattr(masks, "MAX_TIMED", 10)
+    redactor = Redactor(b"k")
+    lines = [f'10.0.0.7 - - [18/Nov/2025:12:34:56 +0000] "GET /p{number} HTTP/1.1" 404 9 "-" "curl"' for number in range(35)]
+
+    for line in [*lines, lines[0].replace("/p0", "/12:34:56")]:
+        assert redactor.text(line) == Redactor(b"k").text(line)
+
+    assert sorted(after.split()[2] for _, _, after in redactor._timed) == ["/p30", "/p31", "/p32", "/p33", "/p34"]
+
+
 @pytest.mark.parametrize("redactor", [REDACTOR, Redactor(b"k", strict=True)])
 def test_hostile_lines_keep_their_number_and_settle(redactor: Redactor) -> None:
     """Whatever a line holds: as many lines come out, and a second redaction changes nothing."""
