@@ -357,12 +357,18 @@ def attribute(
     """
     coverage = list(coverage)
     sightings = {sighting.task_id: sighting for sighting in reversed(facts.sightings)}  # the first of each, as facts.sighting
+    definitions = {definition.name: definition for definition in facts.task_definitions}
     skew = whole_hour_skew(coverage, facts)
-    return {one.stream: _attribution(one, facts, sightings, given or {}, skew) for one in coverage}
+    return {one.stream: _attribution(one, facts, sightings, definitions, given or {}, skew) for one in coverage}
 
 
 def _attribution(
-    one: Coverage, facts: EcsFacts, sightings: Mapping[str, TaskSighting], given: Mapping[str, str], skew: str | None
+    one: Coverage,
+    facts: EcsFacts,
+    sightings: Mapping[str, TaskSighting],
+    definitions: Mapping[str, TaskDefinition],
+    given: Mapping[str, str],
+    skew: str | None,
 ) -> Attribution:
     task_id = one.stream.task_id
     sighting = sightings.get(task_id or "")
@@ -383,7 +389,7 @@ def _attribution(
         return _found(one, facts, sighting.task_definition, sighting.source, sighting.rung, sighting, contradiction)
     if mapped:
         return _found(one, facts, mapped, Confidence.STRONG, "given_map", None, contradiction)
-    inferred = _by_interval(one, facts)
+    inferred = _by_interval(one, facts, definitions)
     if skew is None or inferred.deployment_id is None:
         return replace(inferred, contradiction=skew if inferred.candidates else None)
     # Which deployment's time it falls into means nothing while the two clocks lie hours apart.
@@ -478,8 +484,22 @@ def _deployment_of(
     return known[-1] if known else None
 
 
-def _by_interval(one: Coverage, facts: EcsFacts) -> Attribution:
-    """The stream's birth against the deployments' windows: one answer, or the candidates, or unknown."""
+def _writes(definition: TaskDefinition | None, stream: StreamKey) -> bool:
+    """Whether tasks of this definition may have written the stream, by where their log configuration sends lines.
+
+    Another service's stream that was born at the same time, or a schedule's, is told by its group, prefix or container. Where
+    nothing is known of the definition, or the stream is not named as the awslogs driver does, it may be.
+    """
+    if definition is None or definition.log_driver != "awslogs" or stream.container is None:
+        return True
+    if stream.log_group and definition.log_groups and stream.log_group not in definition.log_groups:
+        return False
+    prefix = stream.log_stream.removesuffix(f"/{stream.container}/{stream.task_id}")
+    return not definition.stream_prefixes or (prefix in definition.stream_prefixes and stream.container in definition.containers)
+
+
+def _by_interval(one: Coverage, facts: EcsFacts, definitions: Mapping[str, TaskDefinition]) -> Attribution:
+    """The stream's birth against the windows of the deployments that may have written it: one answer, or the candidates, or unknown."""
     unknown = Attribution(
         stream=one.stream,
         task_id=one.stream.task_id,
@@ -491,11 +511,12 @@ def _by_interval(one: Coverage, facts: EcsFacts) -> Attribution:
     born = one.first_event_ms
     if born is None or not facts.deployments or one.stream.task_id is None:
         return unknown
-    inside = [d for d in facts.deployments if _window(d)[0] <= born <= _window(d)[1]]
+    deployments = [d for d in facts.deployments if _writes(definitions.get(d.task_definition), one.stream)]
+    inside = [d for d in deployments if _window(d)[0] <= born <= _window(d)[1]]
     if not inside:
         before = [
             d
-            for d in facts.deployments
+            for d in deployments
             if (d.started_ms or d.created_ms or 0) <= born and d.ecs_status in ("SUCCESSFUL", "ROLLBACK_SUCCESSFUL")
         ]
         inside = before[-1:]

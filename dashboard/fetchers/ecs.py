@@ -166,7 +166,8 @@ def _note_controllers(asking: _Asking, services: Iterable[Mapping[str, Any]]) ->
         controller, strategy = controller_of(service), service.get("schedulingStrategy")
         if controller not in JUDGED_CONTROLLERS:
             asking.notices.append(
-                f"service {service['serviceName']} is deployed by {controller}: its history is not in ECS, verdicts stay INCONCLUSIVE"
+                f"service {service['serviceName']} is deployed by {controller}: its history is not in ECS, "
+                "so nothing of it passes: FAIL by what its logs say, else INCONCLUSIVE"
             )
         if strategy == "DAEMON":
             asking.notices.append(f"service {service['serviceName']} is a DAEMON: one task on each instance, replaced one by one")
@@ -329,7 +330,7 @@ class LogPlaces:
 def log_places(answers: Mapping[str, Any], region: str) -> LogPlaces:
     """The scopes that hold the logs of the described task definitions: group, region and stream prefix of each container."""
     scopes: dict[Scope, None] = {}
-    notices: dict[str, None] = {}
+    notices: dict[tuple[str, str], list[str]] = {}  # container and what is said of it -> its definitions
     loses = False
     for answer in answers.get("describe_task_definition", {}).values():
         definition = answer.get("taskDefinition", {})
@@ -337,42 +338,47 @@ def log_places(answers: Mapping[str, Any], region: str) -> LogPlaces:
         for container in definition.get("containerDefinitions", []):
             logging = container.get("logConfiguration") or {}
             loses = loses or (bool(logging) and logging.get("options", {}).get("mode") != "blocking")
-            scope, notice = _scope_of(container, logging, region, name)
+            scope, notice = _scope_of(container, logging, region)
             if scope is not None:
                 scopes[scope] = None
             if notice:
-                notices[notice] = None
-    return LogPlaces(scopes=tuple(_without_covered(scopes)), notices=tuple(notices), may_lose_lines=loses)
+                notices.setdefault((str(container.get("name")), notice), []).append(name)
+    told = tuple(f"container {container} of {_and_others(names)} {notice}" for (container, notice), names in notices.items())
+    return LogPlaces(scopes=tuple(_without_covered(scopes)), notices=told, may_lose_lines=loses)
 
 
-def _scope_of(container: Mapping[str, Any], logging: Mapping[str, Any], region: str, name: str) -> tuple[Scope | None, str]:
+def _and_others(names: Sequence[str]) -> str:
+    """`api:50 and 4 more revisions`."""
+    others = len(names) - 1
+    return f"{names[0]} and {others} more revision{'s' if others > 1 else ''}" if others else names[0]
+
+
+def _scope_of(container: Mapping[str, Any], logging: Mapping[str, Any], region: str) -> tuple[Scope | None, str]:
+    """(the container's scope, what is to be said of it)."""
     driver, options = logging.get("logDriver"), logging.get("options", {})
-    where = f"container {container.get('name')} of {name}"
     if driver == "awslogs":
         prefix = options.get("awslogs-stream-prefix")
-        notice = "" if prefix else f"{where} has no awslogs-stream-prefix: its streams can't be tied to tasks"
+        notice = "" if prefix else "has no awslogs-stream-prefix: its streams can't be tied to tasks"
         selected = f"{prefix}/{container.get('name')}/" if prefix else ""
         return Scope(
             region=options.get("awslogs-region") or region, log_group=options.get("awslogs-group", ""), prefix=selected
         ), notice
     if driver == FIRELENS:
-        return _firelens_scope(container, options, region, where)
+        return _firelens_scope(container, options, region)
     if driver:
-        return None, f"{where} logs through {driver}: not in CloudWatch Logs"
-    return None, f"{where} has no log configuration"
+        return None, f"logs through {driver}: not in CloudWatch Logs"
+    return None, "has no log configuration"
 
 
-def _firelens_scope(
-    container: Mapping[str, Any], options: Mapping[str, Any], region: str, where: str
-) -> tuple[Scope | None, str]:
+def _firelens_scope(container: Mapping[str, Any], options: Mapping[str, Any], region: str) -> tuple[Scope | None, str]:
     group = str(options.get("log_group_name") or "")
     if str(options.get("Name", "")) not in ("cloudwatch", "cloudwatch_logs") or not group:
         return (
             None,
-            f"{where} logs through FireLens to {options.get('Name') or 'somewhere'}: not in CloudWatch Logs as far as ECS says",
+            f"logs through FireLens to {options.get('Name') or 'somewhere'}: not in CloudWatch Logs as far as ECS says",
         )
     if "$" in group:
-        return None, f"{where} logs through FireLens to a templated group ({group}): name it with --log-group"
+        return None, f"logs through FireLens to a templated group ({group}): name it with --log-group"
     prefix = options.get("log_stream_prefix")
     selected = f"{prefix}{container.get('name')}-firelens-" if prefix is not None else ""
     return Scope(region=options.get("region") or region, log_group=group, prefix=selected), ""

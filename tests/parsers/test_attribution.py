@@ -9,7 +9,7 @@ import pytest
 from parsers import Confidence, Coverage, Event, StreamKey, attribute, ecs_facts, load_packs, read
 from parsers.attribution import EcsFacts, whole_hour_skew
 from parsers.bulk import SMALL_BYTES
-from parsers.model import Deployment, TaskSighting
+from parsers.model import Deployment, TaskDefinition, TaskSighting
 from parsers.told import MOST_TOLD, definitions_told
 
 HOUR_MS = 3_600_000
@@ -126,6 +126,51 @@ def test_the_users_map_tells_what_nobody_else_does():
     ]
 
 
+# ---- where a stream's name says that it comes from ----
+
+BACKEND = TaskDefinition(
+    family="backend", revision=7, log_driver="awslogs", log_groups=("/ecs/backend",), stream_prefixes=("ecs", "ecs/side"),
+    containers=("app", "proxy"),
+)  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("group", "name", "of_the_deployment"),
+    [
+        ("/ecs/backend", f"ecs/app/{TASK}", True),
+        ("/ecs/backend", f"ecs/side/proxy/{TASK}", True),
+        ("", f"ecs/app/{TASK}", True),  # a file that does not say its group
+        ("/ecs/other", f"ecs/app/{TASK}", False),
+        ("/ecs/backend", f"web/app/{TASK}", False),
+        ("/ecs/backend", f"ecs/nightly/{TASK}", False),
+        ("/fire/side", f"side-firelens-{TASK}", True),  # not named by the awslogs driver: nothing speaks against it
+    ],
+)
+def test_a_stream_that_the_definition_cannot_have_written_is_not_inferred(group, name, of_the_deployment):
+    """Another service's task or a schedule's, born in the deployment's time and forgotten by ECS, is not its failure."""
+    one = replace(stream(TASK, START_MS + 20_000), stream=StreamKey(log_group=group, log_stream=name))
+    facts = EcsFacts(deployments=DEPLOYED[:1], task_definitions=(BACKEND,))
+    found = attribute([one], facts)[one.stream]
+    assert (found.deployment_id, found.rung) == (("d7", "unique_interval") if of_the_deployment else (None, "unknown"))
+
+
+@pytest.mark.parametrize("definition", [replace(BACKEND, revision=6), replace(BACKEND, log_driver="awsfirelens")])
+def test_what_is_not_known_of_a_definition_speaks_against_no_stream(definition):
+    """The revision's own definition was not described, or another driver names its streams."""
+    one = replace(stream(TASK, START_MS + 20_000), stream=StreamKey(log_group="/ecs/x", log_stream=f"web/x/{TASK}"))
+    found = attribute([one], EcsFacts(deployments=DEPLOYED[:1], task_definitions=(definition,)))[one.stream]
+    assert found.deployment_id == "d7"
+
+
+def test_of_two_services_deployed_at_once_a_forgotten_tasks_stream_goes_to_its_own():
+    """Born in both windows: its name tells which."""
+    worker = replace(DEPLOYED[0], deployment_id="w3", service="worker", task_definition="worker:3", revision=3)
+    jobs = replace(BACKEND, family="worker", revision=3, log_groups=("/ecs/worker",), containers=("jobs",))
+    one = replace(stream(TASK, START_MS + 20_000), stream=StreamKey(log_group="/ecs/worker", log_stream=f"ecs/jobs/{TASK}"))
+    facts = EcsFacts(deployments=(DEPLOYED[0], worker), task_definitions=(BACKEND, jobs))
+    assert attribute([one], facts)[one.stream].deployment_id == "w3"
+
+
 # ---- clocks that lie whole hours apart ----
 
 
@@ -180,7 +225,14 @@ def test_a_time_that_lies_hours_apart_ties_no_stream_to_a_deployment():
             for one in facts.deployments
         ),
     )
-    births = [stream(f"{n:032x}", (one.created_ms or 0) + 60_000) for n, one in enumerate(facts.deployments)]
+    (group,) = facts.task_definitions[0].log_groups
+    births = [
+        replace(
+            stream(TASK, (one.created_ms or 0) + 60_000),
+            stream=StreamKey(log_group=group, log_stream=f"ecs/mentalspace-backend/{number:032x}"),
+        )
+        for number, one in enumerate(facts.deployments)
+    ]
     found = attribute(births, moved).values()
     assert {one.deployment_id for one in found} == {None}
     assert all("5 hours before" in (one.contradiction or "") for one in found if one.candidates)

@@ -147,7 +147,7 @@ def test_other_controllers_are_named(connect, story, controller):
         answers = ask_ecs(connect(double), STORY)
     said = " ".join(answers["_about"]["notices"])
     assert controller in said
-    assert "INCONCLUSIVE" in said
+    assert "nothing of it passes" in said
     assert "DAEMON" in said
     assert {one.controller for one in ecs_facts(answers).deployments} == {controller}
 
@@ -227,6 +227,19 @@ def test_firelens_to_cloudwatch_is_followed():
     assert found.scopes == (Scope(region="us-east-1", log_group="/fire/api", prefix="from-api-firelens-"),)
     assert len(found.notices) == 4
     assert any("--log-group" in notice for notice in found.notices)
+
+
+def test_what_is_said_of_a_container_is_said_once_for_all_its_revisions():
+    """Five revisions with the same side container are no five lines."""
+    side = container("side", "awsfirelens", Name="datadog")
+    definitions = {
+        f"api:{revision}": {"taskDefinition": {"family": "api", "revision": revision, "containerDefinitions": [side]}}
+        for revision in (50, 49, 48)
+    }
+    found = log_places({"describe_task_definition": definitions}, "us-east-1")
+    assert found.notices == (
+        "container side of api:50 and 2 more revisions logs through FireLens to datadog: not in CloudWatch Logs as far as ECS says",
+    )
 
 
 def test_without_a_prefix_the_whole_group_is_read_once():
