@@ -31,7 +31,7 @@ TOLD = "told "  # the kind of a sign that names a task definition; beside it, th
 EXAMPLES = 20  # newest findings kept whole, of each fingerprint and stream
 CLIENTS = 500  # distinct clients counted, of each kind and stream
 KEPT_WHOLE = 20_000  # facts of a slice up to which all of them are kept
-FOLDED_WHOLE = 2_000  # facts of a stream up to which all of it is folded again
+FOLDED_WHOLE = 500  # facts of a stream up to which all of it is folded again
 NEAR_MS = 10 * MINUTE_MS  # kept of a long slice, at either end
 _BLOCK = 1_000  # facts of one row
 
