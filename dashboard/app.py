@@ -49,7 +49,7 @@ _LIVE_S, _BUSY_S = 10, 1
 _TROUBLE_PX = 620  # beside it the controls keep their place
 _AFTER_TROUBLE = "Nothing that was read is lost: press Refresh when it is mended."
 # A browser draws in one go what comes in one go, its last table included. This is what a first picture takes to be drawn.
-_FIRST_PICTURE_S = 0.3
+_FIRST_PICTURE_S = 0.5
 # The tab's picture, a ladder. Drawn here: Streamlit would fetch one of its own symbols from another host.
 _MARK = (
     "<svg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 32 32'><rect width='32' height='32' rx='5' fill='rgb(0,88,143)'/>"
