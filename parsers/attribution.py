@@ -357,16 +357,16 @@ def attribute(
     """
     coverage = list(coverage)
     sightings = {sighting.task_id: sighting for sighting in reversed(facts.sightings)}  # the first of each, as facts.sighting
-    definitions = {definition.name: definition for definition in facts.task_definitions}
+    writers = _Writers(facts)
     skew = whole_hour_skew(coverage, facts)
-    return {one.stream: _attribution(one, facts, sightings, definitions, given or {}, skew) for one in coverage}
+    return {one.stream: _attribution(one, facts, sightings, writers, given or {}, skew) for one in coverage}
 
 
 def _attribution(
     one: Coverage,
     facts: EcsFacts,
     sightings: Mapping[str, TaskSighting],
-    definitions: Mapping[str, TaskDefinition],
+    writers: _Writers,
     given: Mapping[str, str],
     skew: str | None,
 ) -> Attribution:
@@ -389,7 +389,7 @@ def _attribution(
         return _found(one, facts, sighting.task_definition, sighting.source, sighting.rung, sighting, contradiction)
     if mapped:
         return _found(one, facts, mapped, Confidence.STRONG, "given_map", None, contradiction)
-    inferred = _by_interval(one, facts, definitions)
+    inferred = _by_interval(one, writers)
     if skew is None or inferred.deployment_id is None:
         return replace(inferred, contradiction=skew if inferred.candidates else None)
     # Which deployment's time it falls into means nothing while the two clocks lie hours apart.
@@ -484,21 +484,40 @@ def _deployment_of(
     return known[-1] if known else None
 
 
-def _writes(definition: TaskDefinition | None, stream: StreamKey) -> bool:
-    """Whether tasks of this definition may have written the stream, by where their log configuration sends lines.
+class _Writers:
+    """The deployments whose tasks may have written a stream, by where their log configuration sends lines.
 
-    Another service's stream that was born at the same time, or a schedule's, is told by its group, prefix or container. Where
-    nothing is known of the definition, or the stream is not named as the awslogs driver does, it may be.
+    Another service's stream that was born at the same time, or a schedule's, is told by its group, prefix or container.
     """
+
+    def __init__(self, facts: EcsFacts) -> None:
+        self._deployments = facts.deployments
+        self._definitions = {definition.name: definition for definition in facts.task_definitions}
+        self._known: dict[tuple[str, str], list[Deployment]] = {}  # by group and name without the task: these are few
+
+    def of(self, stream: StreamKey) -> list[Deployment]:
+        place = stream.log_group, stream.log_stream.removesuffix(stream.task_id or "")
+        if place not in self._known:
+            self._known[place] = self._among(stream)
+        return self._known[place]
+
+    def _among(self, stream: StreamKey) -> list[Deployment]:
+        said = [(one, _writes(self._definitions.get(one.task_definition), stream)) for one in self._deployments]
+        named = {one.service for one, writes in said if writes}
+        return [one for one, writes in said if writes or (writes is None and (not named or one.service in named))]
+
+
+def _writes(definition: TaskDefinition | None, stream: StreamKey) -> bool | None:
+    """Whether tasks of this definition write such a stream. None: nothing is known of it, or awslogs did not name the stream."""
     if definition is None or definition.log_driver != "awslogs" or stream.container is None:
-        return True
+        return None
     if stream.log_group and definition.log_groups and stream.log_group not in definition.log_groups:
         return False
     prefix = stream.log_stream.removesuffix(f"/{stream.container}/{stream.task_id}")
     return not definition.stream_prefixes or (prefix in definition.stream_prefixes and stream.container in definition.containers)
 
 
-def _by_interval(one: Coverage, facts: EcsFacts, definitions: Mapping[str, TaskDefinition]) -> Attribution:
+def _by_interval(one: Coverage, writers: _Writers) -> Attribution:
     """The stream's birth against the windows of the deployments that may have written it: one answer, or the candidates, or unknown."""
     unknown = Attribution(
         stream=one.stream,
@@ -509,9 +528,9 @@ def _by_interval(one: Coverage, facts: EcsFacts, definitions: Mapping[str, TaskD
         rung="unknown",
     )
     born = one.first_event_ms
-    if born is None or not facts.deployments or one.stream.task_id is None:
+    if born is None or one.stream.task_id is None:
         return unknown
-    deployments = [d for d in facts.deployments if _writes(definitions.get(d.task_definition), one.stream)]
+    deployments = writers.of(one.stream)
     inside = [d for d in deployments if _window(d)[0] <= born <= _window(d)[1]]
     if not inside:
         before = [

@@ -162,13 +162,25 @@ def test_what_is_not_known_of_a_definition_speaks_against_no_stream(definition):
     assert found.deployment_id == "d7"
 
 
-def test_of_two_services_deployed_at_once_a_forgotten_tasks_stream_goes_to_its_own():
-    """Born in both windows: its name tells which."""
+@pytest.mark.parametrize("known", [("backend", "worker"), ("worker",)])
+def test_of_two_services_deployed_at_once_a_forgotten_tasks_stream_goes_to_its_own(known):
+    """Born in both windows: its name tells which, though the other's definition may not be known."""
     worker = replace(DEPLOYED[0], deployment_id="w3", service="worker", task_definition="worker:3", revision=3)
     jobs = replace(BACKEND, family="worker", revision=3, log_groups=("/ecs/worker",), containers=("jobs",))
     one = replace(stream(TASK, START_MS + 20_000), stream=StreamKey(log_group="/ecs/worker", log_stream=f"ecs/jobs/{TASK}"))
-    facts = EcsFacts(deployments=(DEPLOYED[0], worker), task_definitions=(BACKEND, jobs))
+    definitions = tuple(definition for definition in (BACKEND, jobs) if definition.family in known)
+    facts = EcsFacts(deployments=(DEPLOYED[0], worker), task_definitions=definitions)
     assert attribute([one], facts)[one.stream].deployment_id == "w3"
+
+
+def test_an_older_revision_that_nobody_described_keeps_its_services_streams():
+    """Another revision's definition names the stream's place: the service is the same, and the interval tells which."""
+    one = replace(
+        stream(TASK, START_MS + HOUR_MS + 20_000), stream=StreamKey(log_group="/ecs/backend", log_stream=f"ecs/app/{TASK}")
+    )
+    ended = replace(DEPLOYED[0], finished_ms=START_MS + 60_000)
+    found = attribute([one], EcsFacts(deployments=(ended, DEPLOYED[1]), task_definitions=(BACKEND,)))[one.stream]
+    assert found.deployment_id == "d8"
 
 
 # ---- clocks that lie whole hours apart ----
