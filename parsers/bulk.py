@@ -17,6 +17,7 @@ around marks ("chatter"); so it is passed over.
 from __future__ import annotations
 
 import re
+from bisect import bisect_left
 from collections import defaultdict
 from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
 from copy import copy
@@ -528,11 +529,8 @@ class _Stops:
         """The first of them that is not before `at`."""
         if self._stops is None:
             self._stops = self._wanted.nonzero()[0].tolist()
-        stops, number = self._stops, self._next
-        while number < len(stops) and stops[number] < at:
-            number += 1
-        self._next = number
-        return stops[number] if number < len(stops) else None
+        self._next = bisect_left(self._stops, at, self._next)
+        return self._stops[self._next] if self._next < len(self._stops) else None
 
 
 class _Walk:

@@ -16,6 +16,7 @@ from typing import Any
 from dashboard.fetchers.failures import AwsError
 from dashboard.fetchers.session import Aws
 from dashboard.fetchers.slices import Scope
+from parsers import counted
 
 ENVIRONMENT_KEPT = frozenset({
     "GIT_SHA", "GIT_COMMIT", "COMMIT_SHA", "COMMIT", "SOURCE_VERSION", "GITHUB_SHA", "CI_COMMIT_SHA", "SENTRY_RELEASE",
@@ -349,8 +350,7 @@ def log_places(answers: Mapping[str, Any], region: str) -> LogPlaces:
 
 def _and_others(names: Sequence[str]) -> str:
     """`api:50 and 4 more revisions`."""
-    others = len(names) - 1
-    return f"{names[0]} and {others} more revision{'s' if others > 1 else ''}" if others else names[0]
+    return names[0] if len(names) == 1 else f"{names[0]} and {counted(len(names) - 1, 'more revision')}"
 
 
 def _scope_of(container: Mapping[str, Any], logging: Mapping[str, Any], region: str) -> tuple[Scope | None, str]:

@@ -32,7 +32,7 @@ EXAMPLES = 20  # newest findings kept whole, of each fingerprint and stream
 CLIENTS = 500  # distinct clients counted, of each kind and stream
 KEPT_WHOLE = 20_000  # facts of a slice up to which all of them are kept
 FOLDED_WHOLE = 500  # facts of a stream up to which all of it is folded again
-NEAR_MS = 10 * MINUTE_MS  # kept of a long slice, at either end
+NEAR_MS = 10 * MINUTE_MS  # kept of a long slice, at either end; new slices that lie closer together are folded as one place
 _BLOCK = 1_000  # facts of one row
 
 
