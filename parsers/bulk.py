@@ -19,7 +19,7 @@ from __future__ import annotations
 import re
 from bisect import bisect_left
 from collections import defaultdict
-from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Iterator, Sequence
 from copy import copy
 from dataclasses import dataclass, field, replace
 from itertools import chain, count
@@ -41,6 +41,7 @@ from parsers.classify import (
     say,
 )
 from parsers.formats import Payload, decode, payload_of, structured, structured_of
+from parsers.forms import Forms
 from parsers.masks import Redactor
 from parsers.model import Access, Event, Match, StreamKey
 from parsers.reading import (
@@ -59,10 +60,11 @@ from parsers.requests import count_key
 from parsers.rules import Cache, Rule, RuleSet, load_packs
 from parsers.shapes import Odd, Sayings, Shapes
 from parsers.told import definitions_told
+from parsers.written import Failures, Requests
 
 if TYPE_CHECKING:
     from parsers.columns import Answer
-    from parsers.scan import Scanner
+    from parsers.scan import Marks, Scanner
 
 ANY_RULE, ANY_PATTERN, FIRST_OPENER = -1, -2, -11  # parsers/scan.py's, which is imported for big inputs only
 MAX_REMEMBERED = 4_096
@@ -75,11 +77,6 @@ NOT_KNOWN = object()
 _NONE: frozenset[int] = frozenset()
 _AND_ANY_PATTERN = frozenset((ANY_PATTERN,))
 _LEVELS_LOOKED_AT = (None, "error", "fatal")  # of a JSON record without a needle of any rule
-# What access lines of requests' beginnings hold (parsers/access.py); `<` as Go's JSON writes it, too.
-_OPENING_WORDS = (
-    b"incoming request", b"request started", b"request received", b"request begin", b"request_started", b"started request",
-    b"<-- ", b"003c-- ",
-)  # fmt: skip
 SMALL_BYTES = 8 << 20  # up to here the reference reader is as quick as the fast path's start (compiling its scan)
 
 
@@ -175,14 +172,13 @@ class _Saying:
     said: Said | None
     named: tuple[dict[str, Any], ...] = ()  # the matches' fields where they hold the request's id
 
-    def of(self, fields: Mapping[str, Any], redactor: Redactor) -> Said | None:
-        """What the record with these fields says: the same, with its own request id."""
+    def of(self, request_id: str | None) -> Said | None:
+        """What the record of the request with this redacted id says: the same, with its own id."""
         said = self.said
         if said is None or not self.named:
             return said
-        own = request_id_of(fields, redactor)
         matches = [
-            Match(**{**match, "request_id": own if match["request_id"] == _THE_ID else match["request_id"]})
+            Match(**{**match, "request_id": request_id if match["request_id"] == _THE_ID else match["request_id"]})
             for match in self.named
         ]
         return Said(matches=tuple(matches), unexplained=said.unexplained, deciding=said.deciding)
@@ -215,7 +211,11 @@ class BulkReader:
         self._refusals: dict[Hashable, Access] = {}
         self._classes_said = Sayings()
         self._sayings: dict[Hashable, _Saying] = {}
+        self.failures: Failures[_Saying] = Failures(self._classes_said, reader.redactor)
         self._records: dict[Hashable, int] = {}  # number of a class of JSON records in _answers
+        self._forms = Forms()
+        self.requests = Requests(self._forms, reader.health_paths)
+        self._written: dict[Hashable, int] = {}  # the same of a class of lines of one form
         self._answers: list[Answer] = []
         self._opened = False  # requests are logged when they begin, too
 
@@ -267,12 +267,16 @@ class BulkReader:
         if marks.escaped is not None:
             kinds[marks.escaped] = LIGHT
         kinds[list(marks.rules)] = HEAVY
-        if marks.escaped is not None and self._may_class:
-            self._look_for_openings(batch, marks.escaped)
+        if marks.escaped is not None and self.may_class:
+            self._note_openings(marks)
             marked = np.zeros(len(batch), dtype=np.bool_)
             marked[[number for number, rules in marks.rules.items() if max(rules) < ANY_RULE]] = True
             records = marks.escaped & ((kinds == LIGHT) | marked)
-            more = count_records(batch, records, *self._classes(batch, records, marked), self._answers)
+            numbers, classes = self._classes(batch, records, marked)
+            for number, found in self._known_classes(batch, marks.escaped & ~records):
+                numbers.append(number)
+                classes.append(found)
+            more = count_records(batch, records, numbers, classes, self._answers)
             kinds[records & ~more.maybe] = QUIET
             counted = counted + more
         kinds[counted.sure] = SURE
@@ -288,50 +292,64 @@ class BulkReader:
         )
 
     @property
-    def _may_class(self) -> bool:
+    def may_class(self) -> bool:
         """Whether JSON records may be read by class. Not where a probe's own path may look like an id."""
         return not any(char.isdigit() for path in self.reader.health_paths for char in path)
 
-    def _look_for_openings(self, batch: Batch, escaped: Any) -> None:
-        """From the first batch on that holds requests' beginnings, the answers of records with a request id are no longer known.
-
-        `escaped`: the events that were decoded; only among them may be such records.
-        """
-        if not self._opened:
-            lowered = _some_lines(batch, escaped).lower()
-            self._opened = any(words in lowered for words in _OPENING_WORDS)
-            if self._opened:
-                self._forget_records()
-        if len(self._records) > MAX_REMEMBERED:
+    def _note_openings(self, marks: Marks) -> None:
+        """From the first batch on that holds requests' beginnings, the answers of records with a request id are no longer known."""
+        if (marks.openings and not self._opened) or len(self._records) > MAX_REMEMBERED:
+            self._opened |= marks.openings
             self._forget_records()
 
     def _forget_records(self) -> None:
         self._records.clear()
+        self._written.clear()
         self._answers.clear()
 
     def _classes(self, batch: Batch, wanted: Any, marked: Any) -> tuple[list[int], list[int]]:
         """Numbers of the wanted JSON records, and of each the number of its class: what the reader of records says of it."""
         numbers: list[int] = []
         classes: list[int] = []
-        known, class_of, data, ends = self._records, self._shapes.class_of, batch.data, batch.ends_list
-        marks = marked.tolist()
-        for number in wanted.nonzero()[0].tolist():
-            line = data[ends[number - 1] + 1 if number else 0 : ends[number]]  # batch.line(number), a million times
-            try:
-                record = _decoded_record(line)
-                if record is None:
-                    continue
-                mark = marks[number]
-                key = class_of(record), mark
-            except Odd:
-                continue
-            found = known.get(key)
+        written, marks, data = self._written, marked.tolist(), batch.data
+        lines = self._forms.classes_of(data, batch.ends_list, wanted.nonzero()[0].tolist())
+        for number, start, end, key in lines:
+            mark = marks[number]
+            found = written.get((key, mark))
             if found is None:
-                found = known[key] = len(self._answers)
-                self._answers.append(self._answer(record, mark))
+                try:
+                    found = self._class_of(data[start:end], mark, formed=key is not None)
+                except Odd:
+                    continue
+                if found is None:
+                    continue
+                if key is not None:
+                    _remember(written, (key, mark), found)
             numbers.append(number)
             classes.append(found)
         return numbers, classes
+
+    def _known_classes(self, batch: Batch, needled: Any) -> Iterator[tuple[int, int]]:
+        """The classes of those whose form is known. A request that is only counted is, whatever needle stands in it: no rule is asked."""
+        for number, _, _, key in self._forms.classes_of(batch.data, batch.ends_list, needled.nonzero()[0].tolist()):
+            found = self._written.get((key, False))
+            if found is not None:
+                yield number, found
+
+    def _class_of(self, line: bytes, mark: bool, *, formed: bool) -> int | None:
+        """The number of a record's class. None: it is to be read by itself. `formed`: its line has a form. Raises Odd."""
+        record = _decoded_record(line)
+        if record is None:
+            return None
+        of_record = self._shapes.class_of(record)
+        if not formed:
+            self._forms.note(of_record[0], line, self._shapes.taken)
+        key = of_record, mark
+        found = self._records.get(key)
+        if found is None:
+            found = self._records[key] = len(self._answers)
+            self._answers.append(self._answer(record, mark))
+        return found
 
     def _answer(self, fields: dict[str, Any], marked: bool) -> Answer:
         """`marked`: the scan found no rule's needle in the event, but what asks for a look at its level."""
@@ -465,16 +483,6 @@ class _Plan:
     rules: dict[int, frozenset[int]]
     escaped: Any
     counts: dict[int, dict[tuple[int, str, str, int, bool, bool], int]]
-
-
-def _some_lines(batch: Batch, wanted: Any) -> bytes:
-    """The wanted events' bytes; all of the batch's when picking them would take longer than reading them."""
-    import numpy as np
-
-    numbers = np.flatnonzero(wanted).tolist()
-    if len(numbers) > len(batch) // 8:
-        return batch.data
-    return b"\n".join([batch.data[batch.start(number) : int(batch.ends[number])] for number in numbers])
 
 
 _DECODER: msgspec.json.Decoder[dict[str, Any]] = msgspec.json.Decoder()
@@ -628,21 +636,41 @@ class _Walk:
         rules = self.plan.rules.get(number, _NONE)
         if self.plan.escaped is None or not self.plan.escaped[number] or ANY_RULE in rules:
             return False
-        short = self.batch.size(number) <= MAX_SAYING_BYTES
-        fields = self.fields(at) if short else None
-        saying = bulk.saying(fields, rules) if fields is not None else None
-        if fields is None or saying is None:
+        if self.batch.size(number) > MAX_SAYING_BYTES:
             return False
-        event = self.event(at)
-        if isinstance(saying, Access):
-            self.wanted.numbers = rules
-            # As in `access`: where no rule's needle stands, none is asked for a cause on the same line.
-            self.keep_access(at, event, saying, payload_of(fields) if max(rules) >= 0 else Payload(text=event.text))
+        start, end = self.batch.start(number), self.batch.ends_list[number]
+        known = bulk.failures.find(self.batch.data, start, end)
+        if known is not None:
+            self.keep_saying(at, *known)
             return True
-        record = Record(events=(event,), payload=saying.payload, texts=(saying.payload.text,), seq=self.seqs[at])
-        said = saying.of(fields, bulk.reader.redactor)
-        self.worker.keep(record, fact_of(record, said, bulk.reader.redactor) if said is not None else None)
+        access = self.request(number)
+        if access is None:
+            fields = self.fields(at)
+            saying = bulk.saying(fields, rules) if fields is not None else None
+            if fields is None or saying is None:
+                return False
+            if isinstance(saying, _Saying):
+                self.keep_saying(at, saying, request_id_of(fields, bulk.reader.redactor))
+                bulk.failures.note(self.batch.line(number), fields, saying)
+                return True
+            access = saying
+        # As in `access`: where no rule's needle stands, none is asked for a cause on the same line.
+        asked = self.fields(at) if max(rules) >= 0 and (access.status or 0) >= 400 else None
+        self.wanted.numbers = rules
+        event = self.event(at)
+        self.keep_access(at, event, access, payload_of(asked) if asked is not None else Payload(text=event.text))
         return True
+
+    def request(self, number: int) -> Access | None:
+        """The request of a JSON record by the form of its line; None: that doesn't tell it."""
+        if not self.bulk.may_class:
+            return None
+        return self.bulk.requests.access(self.batch.data, self.batch.start(number), self.batch.ends_list[number])
+
+    def keep_saying(self, at: int, saying: _Saying, request_id: str | None) -> None:
+        record = Record(events=(self.event(at),), payload=saying.payload, texts=(saying.payload.text,), seq=self.seqs[at])
+        said = saying.of(request_id)
+        self.worker.keep(record, fact_of(record, said, self.bulk.reader.redactor) if said is not None else None)
 
     def keep_access(self, at: int, event: Event, access: Access, payload: Payload) -> None:
         record = Record(events=(event,), payload=payload, texts=(payload.text,), seq=self.seqs[at])
@@ -672,9 +700,14 @@ class _Walk:
         parts = self.plan.refused.get(number)
         if parts is not None and self.refused(at, parts):
             return
+        escaped = self.plan.escaped is not None and self.plan.escaped[number]
+        written = self.request(number) if escaped else None
+        if written is not None:
+            self.access(at, written, None)
+            return
         text = self.batch.text(number)
         health_paths = self.bulk.reader.health_paths
-        record = structured(text) if self.plan.escaped is not None and self.plan.escaped[number] else None
+        record = structured(text) if escaped else None
         payload = None
         if record is not None:
             fields, level, message = record

@@ -261,7 +261,7 @@ def request_keys(fields: Mapping[str, Any] | None, text: str, redactor: Redactor
     return RequestKeys(
         method=method.upper() if isinstance(method, str) and method.upper() in _METHODS else None,
         path=re.sub(r"^https?://[^/]*", "", path) or "/" if usable else None,
-        request_id=_redacted_id(request_id, redactor),
+        request_id=redacted_id(request_id, redactor),
         status=_own_status(status),
         client=redactor.token("client", str(client)) if isinstance(client, str | int) and client != "" else None,
     )
@@ -269,10 +269,11 @@ def request_keys(fields: Mapping[str, Any] | None, text: str, redactor: Redactor
 
 def request_id_of(fields: Mapping[str, Any], redactor: Redactor) -> str | None:
     """The request id that `request_keys` gives of a structured record."""
-    return _redacted_id(field_of(fields, *REQUEST_ID_KEYS), redactor)
+    return redacted_id(field_of(fields, *REQUEST_ID_KEYS), redactor)
 
 
-def _redacted_id(value: Any, redactor: Redactor) -> str | None:
+def redacted_id(value: Any, redactor: Redactor) -> str | None:
+    """A request id as it stood in a record, redacted; None for what is none."""
     if isinstance(value, str | int) and not isinstance(value, bool):
         return redactor.request_id(str(value)[:120])
     return None

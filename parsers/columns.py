@@ -65,6 +65,8 @@ class Counted:
 
 def count_access(batch: Batch, plain: Flags | None, health_paths: Sequence[str] = ()) -> Counted:
     """Counts the sure access lines of a batch. `plain`: the events to look at, None for all of them."""
+    if plain is not None and not plain.any():
+        return Counted(counts={}, sure=np.zeros(len(batch), dtype=np.bool_), maybe=np.zeros(len(batch), dtype=np.bool_))
     frame = _frame(batch, plain)
     likely = _likely(frame)
     rows = _sure(likely)

@@ -34,6 +34,7 @@ _STEP = 1 << 20  # a hit is packed as end * _STEP + code
 ANY_RULE = -1  # an event that has to be looked at with every rule
 ANY_PATTERN = -2  # ... with every pattern of `look_at`
 LEVEL = -3  # ... for its level
+OPENING = -4  # words of a request's beginning stand in it: told of the batch, not of the event
 FIRST_PATTERN = -10  # ... with the first pattern of `look_at`; the second is one less, and so on
 
 Integers = NDArray[np.int64]
@@ -50,6 +51,8 @@ _PLAIN_LEVELS = (
 _ESCAPED_LEVELS = (
     rf"(?:{_LEVEL_KEY_NAMES})\\{{0,8}}\"\s{{0,4}}:\s{{0,4}}\\{{0,8}}\"?\s{{0,2}}(?:{_LEVEL_NAMES}|[56][0-9])".encode(),
 )
+# What the first line of a request holds, the one before its answer (parsers/access.py); `<` as Go's JSON writes it, too.
+_OPENINGS = rb"(?i:incoming request|request started|request received|request begin|request_started|started request|(?:<|003c)-- )"
 
 # A prefix before a plain line: what is anchored to the line's beginning cannot be looked for behind it.
 _PREFIXES = tuple(
@@ -114,12 +117,15 @@ def _choices(patterns: Sequence[str], requires: Sequence[str], *, escaped: bool)
         yield sorted((*triggers.candidates(text, escaped=escaped), *shared), key=triggers.worth, reverse=True)
 
 
-_KINDS = {"e": (False, False), "c": (True, False), "a": (False, True), "b": (True, True)}
+_KINDS = {
+    "e": (False, False, False), "c": (True, False, False), "a": (False, True, False), "b": (True, True, False), "n": (False, False, True),
+    "m": (True, False, True),
+}  # fmt: skip
 _LETTERS = {kind: letter for letter, kind in _KINDS.items()}
 
 
 def _written(choices: Sequence[Choice]) -> list[list[str]]:
-    return [[_LETTERS[needle.caseless, needle.alone] + needle.text for needle in choice] for choice in choices]
+    return [[_LETTERS[needle.caseless, needle.alone, needle.apart] + needle.text for needle in choice] for choice in choices]
 
 
 def _needles(written: Sequence[str]) -> Choice:
@@ -135,6 +141,7 @@ class Engine(Protocol):
         ...
 
 
+_APART = rb"(?:^|\W|\\u00[0-9a-fA-F]{2})"
 _SPELLED = re.compile(rb"[^A-Za-z0-9]")
 
 
@@ -143,7 +150,9 @@ def _expression(needle: Needle) -> bytes:
         bytes([byte]) if byte < 128 and chr(byte).isalnum() else b"\\x%02x" % byte
         for byte in needle.text.encode("utf-8", "replace")
     )
-    return rb"(?:[^\w\n]|\\u00[0-9a-fA-F]{2})" + text + rb"[^\w\n]" if needle.alone else text
+    if needle.alone:
+        return rb"(?:[^\w\n]|\\u00[0-9a-fA-F]{2})" + text + rb"[^\w\n]"
+    return _APART + text if needle.apart else text
 
 
 class HyperscanEngine:
@@ -241,10 +250,14 @@ def best_engine() -> EngineMaker:
 
 @dataclass(slots=True)
 class Marks:
-    """What the scan says of a batch. `rules`: event -> numbers of the rules that may take it, and what else it has to be looked at for (negative)."""
+    """What the scan says of a batch. `rules`: event -> numbers of the rules that may take it, and what else it has to be looked at for (negative).
+
+    `escaped`: which events are JSON or its like; None: not one of them. `openings`: any of those may be the beginning of a request.
+    """
 
     rules: dict[int, frozenset[int]]
-    escaped: Flags | None  # which events are JSON or its like; None: not one of them
+    escaped: Flags | None
+    openings: bool
 
 
 class Scanner:
@@ -284,7 +297,10 @@ class Scanner:
             text for text, some in zip(look_at, candidates.escaped[count:], strict=True) if not all(some)
         )
         covered = candidates.escaped[:count] + [some if all(some) else [] for some in candidates.escaped[count:]]
-        specials = [(text, LEVEL) for text in _ESCAPED_LEVELS] + [(triggers.UNUSUAL_ESCAPES.encode(), ANY_RULE)]
+        specials = [(text, LEVEL) for text in _ESCAPED_LEVELS] + [
+            (triggers.UNUSUAL_ESCAPES.encode(), ANY_RULE),
+            (_OPENINGS, OPENING),
+        ]
         self._escaped = _Side(covered, targets, specials, b"\n".join(x for x in lines if b"{" in x), build)
 
     def mark(self, batch: Batch) -> Marks:
@@ -293,6 +309,7 @@ class Scanner:
         ends = np.asarray(batch.ends, dtype=np.int64)
         rules: dict[int, frozenset[int]] = {}
         flags: Flags | None = None
+        openings = False
         for first, last in _stretches(ends):
             begin, end = batch.start(first), int(ends[last - 1]) + 1
             part, part_ends = data[begin:end], ends[first:last] - begin
@@ -303,8 +320,8 @@ class Scanner:
             flags = np.zeros(len(ends), dtype=np.bool_) if flags is None else flags
             flags[first:last] = escaped
             self._plain.mark_some(part, part_ends, first, ~escaped, rules)
-            self._escaped.mark_some(part, part_ends, first, escaped, rules)
-        return Marks(rules=rules, escaped=flags)
+            openings |= self._escaped.mark_some(part, part_ends, first, escaped, rules)
+        return Marks(rules=rules, escaped=flags, openings=openings)
 
 
 def _is_telling(patterns: Sequence[Sequence[Sequence[str]]]) -> bool:
@@ -314,7 +331,7 @@ def _is_telling(patterns: Sequence[Sequence[Sequence[str]]]) -> bool:
 def _candidates(rules: RuleSet, look_at: Sequence[str], cache: Cache | None) -> Candidates:
     wanted: list[tuple[Sequence[str], Sequence[str]]] = [(rule.pattern_texts, rule.requires_texts) for rule in rules.rules]
     wanted.extend(((text,), ()) for text in look_at)
-    key = f"needles-1-{rules.digest}-{len(look_at)}"
+    key = f"needles-2-{rules.digest}-{len(look_at)}"
     known = cache.get(key) if cache is not None else None
     if known is not None:
         try:
@@ -359,29 +376,36 @@ class _Side:
         self._targets = [tuple(found[needle]) for needle in self.needles]
         specials = [*specials, *((text, ANY_RULE) for text in _UNTRUSTED)]
         self._targets += [(target,) for _, target in specials]
+        self._opening = self._targets.index((OPENING,)) if (OPENING,) in self._targets else -1
         self._engine = build(self.needles, [text for text, _ in specials])
 
-    def mark_some(self, data: memoryview, ends: Integers, first: int, which: Flags, rules: dict[int, frozenset[int]]) -> None:
-        """Marks some of a stretch's events: few of them are copied together, most of them are scanned among the others."""
+    def mark_some(self, data: memoryview, ends: Integers, first: int, which: Flags, rules: dict[int, frozenset[int]]) -> bool:
+        """As `mark`, of some of a stretch's events: few of them are copied together, most of them are scanned among the others."""
         count = int(which.sum())
         if 2 * count > len(ends):
-            self.mark(data, ends, first, None if count == len(ends) else which, rules)
-        elif count:
-            numbers = np.flatnonzero(which)
-            texts = [bytes(data[a:b]) for a, b in zip((ends[numbers - 1] + 1).tolist(), ends[numbers].tolist(), strict=True)]
-            if numbers[0] == 0:
-                texts[0] = bytes(data[: int(ends[0])])
-            some = memoryview(b"\n".join((*texts, b"")))
-            some_ends = np.cumsum([len(text) + 1 for text in texts]) - 1
-            marked: dict[int, frozenset[int]] = {}
-            self.mark(some, some_ends, 0, None, marked)
-            rules.update((first + int(numbers[event]), found) for event, found in marked.items())
+            return self.mark(data, ends, first, None if count == len(ends) else which, rules)
+        if not count:
+            return False
+        numbers = np.flatnonzero(which)
+        texts = [bytes(data[a:b]) for a, b in zip((ends[numbers - 1] + 1).tolist(), ends[numbers].tolist(), strict=True)]
+        if numbers[0] == 0:
+            texts[0] = bytes(data[: int(ends[0])])
+        some = memoryview(b"\n".join((*texts, b"")))
+        some_ends = np.cumsum([len(text) + 1 for text in texts]) - 1
+        marked: dict[int, frozenset[int]] = {}
+        openings = self.mark(some, some_ends, 0, None, marked)
+        rules.update((first + int(numbers[event]), found) for event, found in marked.items())
+        return openings
 
-    def mark(self, data: memoryview, ends: Integers, first: int, only: Flags | None, rules: dict[int, frozenset[int]]) -> None:
+    def mark(self, data: memoryview, ends: Integers, first: int, only: Flags | None, rules: dict[int, frozenset[int]]) -> bool:
+        """Marks a stretch's events, or `only` some. Gives whether an OPENING stands in any of them, which marks none."""
         events, codes = self._engine.find(data, ends)
         if only is not None and len(events):
             kept = only[events]
             events, codes = events[kept], codes[kept]
+        openings = codes == self._opening
+        if found_any := bool(openings.any()):
+            events, codes = events[~openings], codes[~openings]
         if self.everywhere:
             some = range(first, first + len(ends)) if only is None else (np.flatnonzero(only) + first).tolist()
             rules.update((event, self.everywhere) for event in some)
@@ -391,6 +415,7 @@ class _Side:
             whole = self._stand_for(tuple(found[begin:end]))
             if whole:
                 rules[event] = whole
+        return found_any
 
     def _stand_for(self, codes: tuple[int, ...]) -> frozenset[int]:
         """What the codes found in one event stand for. Lines of one kind hold the same needles in the same order."""
@@ -440,7 +465,9 @@ class _Frequency:
         count = self._known.get(needle)
         if count is None:
             text = needle.text.encode("utf-8", "replace")
-            count = (self._lowered if needle.caseless else self._sample).count(text) / (2 if needle.alone else 1)
+            sample = self._lowered if needle.caseless else self._sample
+            count = len(re.findall(rb"(?<!\w)" + re.escape(text), sample)) if needle.apart else sample.count(text)
+            count = count / (2 if needle.alone else 1)
             self._known[needle] = count
         return count
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Hashable, Mapping, Sequence
-from functools import lru_cache
+from functools import lru_cache, partial
 from hashlib import blake2b
 from itertools import count
 from operator import itemgetter
@@ -33,6 +33,7 @@ from parsers.access import (
     is_health_agent,
 )
 from parsers.formats import LEVEL_KEYS, MESSAGE_KEYS, PASSING_KEYS, WRAPPER_KEYS, strip_controls
+from parsers.forms import Exactly, OfItsKind, ReadBy, ReadingOfBytes, Taken, Target, Unfit, Within
 from parsers.layouts import MAYBE
 
 MAX_DEPTH = 6
@@ -85,11 +86,11 @@ class Shapes:
         self._known: list[dict[Shape, Part]] = [{} for _ in range(MAX_DEPTH + 1)]  # by depth
         self._numbers = count()
 
-    def class_of(self, record: Mapping[str, Any]) -> Hashable:
-        """What a reading of the request in `record` depends on. Raises Odd when the record has to be read by itself."""
+    def class_of(self, record: Mapping[str, Any]) -> tuple[Any, ...]:
+        """What a reading of the request in `record` depends on, its shape first. Raises Odd when the record has to be read by itself."""
         return self._class(record, 0)
 
-    def _class(self, record: Mapping[str, Any], depth: int) -> Hashable:
+    def _class(self, record: Mapping[str, Any], depth: int) -> tuple[Any, ...]:
         values = tuple(record.values())
         shape = tuple(record), tuple(map(type, values))
         part = self._known[depth].get(shape)
@@ -122,20 +123,70 @@ class Shapes:
         return next(self._numbers), itemgetter(*exact) if exact else _nothing, tuple(others)
 
     def _reading(self, name: str, kind: type, depth: int) -> Callable[[Any], Hashable] | None:
-        """What of a value matters, None when nothing does: its presence and type are known by the shape."""
-        if name == "headers":
-            return _agent_in if kind is dict else None
-        if name not in LOOKED_AT:
-            return None
-        if name in _TRUTHS and name not in CONTAINERS:
-            return bool
-        if kind is dict:
-            return (lambda inner: self._class(inner, depth + 1)) if depth < MAX_DEPTH else _written
-        if kind is list:
-            return _written
-        if kind is not str:
-            return None if name in _IDS_AND_CLIENTS else _exactly
-        return _reading_of_text(name)
+        reading = reading_of(name, kind)
+        if reading is not _inside:
+            return reading
+        return (lambda inner: self._class(inner, depth + 1)) if depth < MAX_DEPTH else _written
+
+    def taken(self, name: str, value: Any) -> Taken:
+        """Of a record's value what a form of its line keeps: what the class is made of. Raises Unfit."""
+        if name in WRAPPER_KEYS and isinstance(value, str):
+            raise Unfit
+        return self._taken(0, name, value)
+
+    def _taken(self, depth: int, name: str, value: Any) -> Taken:
+        reading = reading_of(name, type(value))
+        if reading is _inside and depth < MAX_DEPTH:
+            return Within(partial(self._taken, depth + 1))
+        if reading is _agent_in:
+            return Within(_taken_of_headers)
+        if isinstance(value, dict):
+            return Within(_of_its_kind) if reading is None or reading is bool else _unfit()
+        if not isinstance(value, str) or reading is _exactly:
+            known = reading is not None or isinstance(value, list)
+            return Exactly() if known else OfItsKind(asked=name in _IDS_AND_CLIENTS and type(value) is int)
+        if reading is _target_class:
+            return Target(of_whole=_whole_target_class, of_path=_path_class)
+        if reading is None:
+            return OfItsKind()
+        if reading is _says_something:
+            return OfItsKind(nothing=_NOTHING, asked=value not in _NOTHING)
+        return ReadBy(_message_written if reading is _message_class else reading)
+
+
+def reading_of(name: str, kind: type) -> Callable[[Any], Hashable] | None:
+    """What of a value matters, None when nothing does: its presence and type are known by the shape."""
+    if name == "headers":
+        return _agent_in if kind is dict else None
+    if name not in LOOKED_AT:
+        return None
+    if name in _TRUTHS and name not in CONTAINERS:
+        return bool
+    if kind is dict:
+        return _inside
+    if kind is list:
+        return _written
+    if kind is not str:
+        return None if name in _IDS_AND_CLIENTS else _exactly
+    return _reading_of_text(name)
+
+
+def _unfit() -> Taken:
+    raise Unfit
+
+
+def _of_its_kind(_name: str, value: Any) -> Taken:
+    if isinstance(value, dict):
+        return Within(_of_its_kind)
+    return Exactly() if isinstance(value, list) else OfItsKind()
+
+
+def _taken_of_headers(name: str, value: Any) -> Taken:
+    if name not in _AGENTS:
+        return _of_its_kind(name, value)
+    if isinstance(value, dict):
+        raise Unfit
+    return ReadBy(_agent_class) if isinstance(value, str) else Exactly()
 
 
 class Sayings:
@@ -168,6 +219,15 @@ class Sayings:
         said = itemgetter(*kept) if kept else _nothing
         self._known[names] = None if not set(WRAPPER_KEYS).isdisjoint(names) else (next(self._numbers), said, passing)
 
+    @staticmethod
+    def taken(name: str, value: Any) -> Taken:
+        """As Shapes.taken: the passing values by their kind, all others as they are. Raises Unfit."""
+        if name in WRAPPER_KEYS:
+            raise Unfit
+        if name in PASSING_KEYS and type(value) in (str, int, float):
+            return OfItsKind(nothing=_NOTHING, asked=name in REQUEST_ID_KEYS)
+        return Exactly(loose=True)
+
 
 def _kind(value: Any) -> Hashable:
     """Of a passing value what matters: whether it says something, and its type."""
@@ -197,6 +257,11 @@ def _nothing(_values: Values) -> Hashable:
 
 def _exactly(value: Hashable) -> Hashable:
     return value
+
+
+def _inside(_value: Any) -> Hashable:
+    """Stands for the class of a record in the record."""
+    raise NotImplementedError
 
 
 def _written(value: Any) -> bytes:
@@ -231,6 +296,16 @@ def _target_class(target: str) -> Hashable:
     return _PATH_IDS.sub("/0", target.partition("?")[0])
 
 
+_PATH_IDS_WRITTEN = re.compile(_PATH_IDS.pattern.encode())
+
+
+def _whole_target_class(target: bytes) -> Hashable:
+    return _target_class(target.decode())
+
+
+_path_class: ReadingOfBytes = partial(_PATH_IDS_WRITTEN.sub, b"/0")  # as `_target_class`, of a path without parameters
+
+
 _MESSAGE_IDS = re.compile(
     rf'/(?:[0-9]{{1,18}}|{_UUID})(?=[/"? ]|\Z)|(?<= )[0-9]{{1,12}}(?:\.[0-9]{{1,12}})?(?= ?ms\b)|(?<=ms - )[0-9]{{1,12}}\Z'
 )
@@ -246,6 +321,12 @@ def _message_class(message: str) -> Hashable:
     if message[:1] == "{":
         raise Odd  # a logger inside of a logger
     return _remembered_message(message) if len(message) < MAX_CHARS else message
+
+
+def _message_written(message: str) -> Hashable:
+    if message[:1] == "{":
+        raise Unfit
+    return _message_class(message)
 
 
 @lru_cache(maxsize=8_192)

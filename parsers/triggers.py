@@ -61,11 +61,13 @@ class Needle:
     """A fixed text to look for; lower-case when it is looked for whatever its case.
 
     `alone`: in escaped text it stands between characters that are no letters (or behind an escape that ends in one).
+    `apart`: it begins with a digit, and stands behind such a character: not in the middle of a time, an id or an amount.
     """
 
     text: str
     caseless: bool = False
     alone: bool = False
+    apart: bool = False
 
 
 Choice = tuple[Needle, ...]  # any of them
@@ -219,7 +221,7 @@ class _Maker:
         marked = False
         for element in (*elements, _BREAK):
             if isinstance(element, _Any):
-                found.extend(map(self.usable, _windows(run)))
+                found.extend(self.usable(choice, marked=marked and not start) for start, choice in _windows(run))
                 if run and (element.mark or element.digit) and (whole := self.whole(run)) is not None:
                     found.append(
                         self.usable(_alone(whole) if element.mark and marked else _numbered(whole) if element.digit else ())
@@ -231,10 +233,21 @@ class _Maker:
         some = dict.fromkeys(choice for choice in found if choice)
         return tuple(sorted(some, key=worth, reverse=True)[:12])
 
-    def usable(self, choice: Choice) -> Choice:
-        """A choice whose needles are long enough; () when one is not."""
-        trimmed = tuple(dict.fromkeys(replace(n, text=(_unmade(n.text) if self.escaped else n.text)[:LONGEST]) for n in choice))
-        return trimmed if all(len(needle.text) >= self.shortest and needle.text.strip() for needle in trimmed) else ()
+    def usable(self, choice: Choice, *, marked: bool = False) -> Choice:
+        """A choice whose needles are long enough; () when one is not. `marked`: a character that ends a word stands before it."""
+        trimmed = tuple(dict.fromkeys(self._trimmed(needle, marked=marked) for needle in choice))
+        return trimmed if all(self._tells(needle) for needle in trimmed) else ()
+
+    def _tells(self, needle: Needle) -> bool:
+        return bool(needle.text.strip()) and len(needle.text) >= (SHORTEST - 1 if needle.alone else self.shortest)
+
+    def _trimmed(self, needle: Needle, *, marked: bool) -> Needle:
+        if not self.escaped:
+            return replace(needle, text=needle.text[:LONGEST])
+        text = _unmade(needle.text)[:LONGEST]
+        # What was taken off its beginning ends in a blank.
+        apart = text[:1].isdecimal() and not needle.alone and (marked or not needle.text.startswith(text))
+        return replace(needle, text=text, apart=apart)
 
 
 def _alone(choice: Choice) -> Choice:
@@ -267,15 +280,14 @@ def _unmade(text: str) -> str:
     return text if len(number) > 3 or (number and int(number) >= MAX_LEAVES) else text[len(number) :].lstrip(" ")
 
 
-def _windows(run: Sequence[Choice]) -> Iterator[Choice]:
-    """Stretches of a run: each longest one without alternatives, and each longest one that can be written out."""
-    plain: list[Choice] = []
-    for choice in (*run, ()):
-        if len(choice) == 1:
-            plain.append(choice)
-        elif plain:
-            yield tuple(map(_concatenated, product(*plain)))
-            plain = []
+def _windows(run: Sequence[Choice]) -> Iterator[tuple[int, Choice]]:
+    """Stretches of a run, each with its beginning: each longest one without alternatives, and each longest one that can be written out."""
+    begin = 0
+    for end, choice in enumerate((*run, ())):
+        if len(choice) != 1:
+            if begin < end:
+                yield begin, tuple(map(_concatenated, product(*run[begin:end])))
+            begin = end + 1
     for start in range(len(run)):
         if start and len(run[start - 1]) == 1:
             continue
@@ -285,7 +297,7 @@ def _windows(run: Sequence[Choice]) -> Iterator[Choice]:
             ways *= len(run[end])
             end += 1
         if ways > 1:
-            yield tuple(dict.fromkeys(map(_concatenated, product(*run[start:end]))))
+            yield start, tuple(dict.fromkeys(map(_concatenated, product(*run[start:end]))))
 
 
 def _concatenated(needles: Sequence[Needle]) -> Needle:

@@ -14,8 +14,8 @@ REPOSITORY = Path(__file__).resolve().parents[1]
 PARSERS = (
     "late", "frozen", "plural", "model", "errors", "surrogates", "lint/", "statistics", "comparison", "remedies", "identifiers",
     "field_names", "vocabulary", "fingerprints", "wording", "structures", "documents", "strict", "shown", "masks", "batch", "formats",
-    "triggers", "literals", "extract/", "rules", "layouts", "access", "shapes", "scan", "columns", "records",
-    "classify", "requests", "lifecycle", "migrations", "told", "attribution", "standalone", "reading", "bulk",
+    "triggers", "literals", "extract/", "rules", "layouts", "access", "forms", "shapes", "scan", "columns", "records",
+    "classify", "written", "requests", "lifecycle", "migrations", "told", "attribution", "standalone", "reading", "bulk",
     "verdict", "packcheck", "explanation", "contract", "__init__",
 )  # fmt: skip
 # A name that ends in "/" is a folder whose files may import each other, without a circle.

@@ -41,6 +41,14 @@ CACHE = Kept()
 SCANNER = scanner_for(RULES, cache=CACHE)
 
 
+@pytest.fixture(autouse=True, scope="module")
+def forms_are_made_at_once() -> Iterator[None]:
+    """Made-up logs are too short for lines that are only told apart by their form after many others."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("parsers.forms.LINES_BEFORE", 2)
+        yield
+
+
 def reference(events: list[Event]) -> Reading:
     return read_by_reference(events, rules=RULES, redactor=REDACTOR)
 
@@ -224,6 +232,27 @@ def test_json_records_read_by_class_read_the_same(seed, opened):
     assert_same(events, fast(events, batch_bytes=rng.choice((2_000, 1 << 20)), scanner=record_scanner()))
 
 
+@pytest.mark.parametrize("batch_bytes", [1_000, 1 << 20])
+def test_answers_close_their_requests_from_the_first_opening_on(batch_bytes):
+    """Before, an answer is only counted; from then on each is looked at, whether its own request was opened or not."""
+    answer = '{"level":30,"reqId":%d,"method":"GET","url":"/x/%d","status":200,"duration_ms":3,"msg":"request completed"}'
+    opening = '{"level":30,"reqId":%d,"req":{"method":"POST","url":"/x/5"},"msg":"Incoming Request"}'
+    texts = [answer % (number, number) for number in range(20)]
+    texts += [
+        text for number in range(40, 60) for text in (opening % number, opening % (number + 100), answer % (number, number))
+    ]
+    stream = StreamKey(log_stream="app/web/1")
+    events = [
+        Event(stream=stream, timestamp_ms=1_763_478_000_000 + number, text=text, event_id=f"{number:040d}")
+        for number, text in enumerate(texts)
+    ]
+
+    read_fast = fast(events, batch_bytes=batch_bytes, scanner=record_scanner())
+
+    assert len(read_fast.parts[stream][0].openings) == 20
+    assert_same(events, read_fast)
+
+
 FAILURES = (
     {"message": "Zod validation error", "errors": [{"code": "invalid_type", "message": "Required", "path": "sessionDate"}], "path": "/api/notes"},
     {"event": "request_validation_failed", "errors": [{"loc": "body.customer_id", "msg": "Field required", "type": "missing"}]},
@@ -305,8 +334,15 @@ def test_without_hyperscan_the_answers_are_the_same():
 @pytest.mark.parametrize("limit", [0, 3, 40])
 def test_forgetting_what_is_known_changes_nothing(monkeypatch, limit):
     """What is remembered of records is bounded; an open record goes on when all of it is forgotten."""
-    for name in ("MAX_REMEMBERED", "MAX_LINES_KNOWN", "MAX_SAYINGS"):
-        monkeypatch.setattr(f"parsers.bulk.{name}", limit)
+    for name in (
+        "bulk.MAX_REMEMBERED",
+        "bulk.MAX_LINES_KNOWN",
+        "bulk.MAX_SAYINGS",
+        "forms.MAX_KNOWN",
+        "written.MAX_REQUESTS",
+        "written.MAX_SAID",
+    ):
+        monkeypatch.setattr(f"parsers.{name}", limit)
     events = in_order([*made_up(11, 500), *failures(11, 100)])
     reader = BulkReader(Reader(rules=RULES, redactor=REDACTOR), scanner=SCANNER)
 

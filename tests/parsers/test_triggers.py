@@ -69,6 +69,41 @@ def test_a_small_number_may_be_an_index():
     assert frozenset({"500"}) in texts(r"status: 500\b", escaped=True)
 
 
+@pytest.mark.parametrize(
+    ("pattern", "apart"),
+    [
+        (r"\bError: (?P<code>1048)\b", True),
+        (r"\bstatus: ?500\b", True),
+        (r"\bnumber 1048 of", None),  # no needle begins with the digits
+        (r"\bv\d{0,4}1048 is", False),
+        (r"[0-9a-f]+1048", False),
+    ],
+)
+def test_a_number_stands_apart_where_the_pattern_says_so(pattern, apart):
+    """Behind a blank, a quote or a colon: then it is not looked for within times and ids, where any number stands somewhere."""
+    found = {n.apart for some in candidates(pattern, escaped=True) for n in some if n.text[0].isdigit() and not n.alone}
+
+    assert (True in found) is bool(apart)
+    assert apart is not None or not found
+    assert not any(needle.apart for some in candidates(pattern, escaped=False) for needle in some)
+
+
+def test_a_number_within_another_marks_nothing():
+    """The times of JSON loggers hold every number of four digits sooner or later."""
+    number = NUMBERS["mysql.not_null"]
+    texts = [
+        '{"time":1763478001048,"msg":"saved"}',
+        '{"id":"a1048","msg":"x"}',
+        '{"msg":"Error 1048 (23000): x"}',
+        '{"code":1048}',
+    ]
+    events = [Event(stream=STREAM, timestamp_ms=0, text=text) for text in texts]
+
+    marked = SCANNER.mark(Batch.of(events)).rules
+
+    assert [number in marked.get(event, ()) for event in range(4)] == [False, False, True, True]
+
+
 def test_the_rarest_of_frequent_choices_is_taken():
     """What is telling and rare is taken at once; a sample decides otherwise, and two frequent ones must both be there."""
     strong, common, rare = ["eviolates foreign key"], ["estatus"], ["emessage"]
