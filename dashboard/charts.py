@@ -6,6 +6,7 @@ their word in the bar or the cell, a pattern beside the colour, and each page pu
 
 from __future__ import annotations
 
+import hashlib
 import html
 import re
 from collections import defaultdict
@@ -35,6 +36,10 @@ _PHONE_NAME = re.compile(" · | ")  # where a line's name may be broken
 _SIGNED_CELL = re.compile(r"(?:\d+: )?(\W) ")
 _LONGEST_LABEL = 48
 _SHORT = 5  # characters of a name that stand under a column upright or slanted
+_FONT = "Source Sans, Source Sans Pro, sans-serif"
+_LEGEND = {"orientation": "h", "yanchor": "bottom", "y": 1.04, "x": 0, "traceorder": "normal"}
+_COLUMNS_OF_MAP = {"type": "category", "side": "top", "title": ""}
+_ROWS_OF_MAP = {"autorange": "reversed", "type": "category", "showgrid": False, "ticks": ""}
 _SCALE_PX, _LINE_PX, _BELOW_PX = 64, 20, 10
 _MARGIN = {"l": 8, "r": 8, "t": 28, "b": 8}
 _INK = {False: "#1F2328", True: "#ECEEF1"}
@@ -42,6 +47,8 @@ _PAPER = {False: "#FFFFFF", True: "#12171E"}
 _RUNG = {False: ("#FDE9DC", "#D55E00", "#000000"), True: ("#3B2A20", "#B34E00", "#FFFFFF")}  # few, most refused; their ink
 _POINT = {False: "#A8320A", True: "#FF9166"}
 _LINE = {False: "#C9CDD3", True: "#4A4F57"}
+
+Trace = dict[str, Any]
 
 
 def label(text: str | None, longest: int = _LONGEST_LABEL) -> str:
@@ -59,14 +66,23 @@ def failures_by_deployment(cells: Sequence[LadderCell], names: Mapping[str, str]
     cells = [cell for cell in cells if cell.deployment_id in names]
     counts = layer_counts(cells)
     columns = _columns(cells, names)
-    figure = _figure(dark=dark, height=300)
-    for layer in _layers_of(cells):
-        values = [counts.get((identifier, layer), 0) for identifier in columns]
-        written = len(columns) <= MOST_WRITTEN
-        figure.add_trace(_stack(_places([names[identifier] for identifier in columns]), values, layer, dark=dark, text=written))
-    figure.update_layout(barmode="stack", bargap=0.35, legend=_legend(), yaxis_title="requests")
-    figure.update_xaxes(type=_axis(names))
-    return _with_room(figure, lines=_lines_under([names[identifier] for identifier in columns]))
+    shown = [names[identifier] for identifier in columns]
+    places, written = _places(shown), len(columns) <= MOST_WRITTEN
+    traces = [
+        _stack(places, [counts.get((identifier, layer), 0) for identifier in columns], layer, dark=dark, text=written)
+        for layer in _layers_of(cells)
+    ]
+    return _with_room(
+        traces,
+        dark=dark,
+        height=300,
+        lines=_lines_under(shown),
+        x_axis={"type": _axis(names)},
+        y_axis={"title": "requests"},
+        barmode="stack",
+        bargap=0.35,
+        legend=_LEGEND,
+    )
 
 
 def _axis(names: Mapping[str, str]) -> str:
@@ -89,15 +105,24 @@ def failures_over_time(cells: Sequence[TimeCell], marks: Iterable[tuple[int, str
     buckets = _every_bucket(sorted({cell.bucket_ms for cell in cells}))
     counts = _sum(((cell.bucket_ms, _band(cell)), cell.requests) for cell in cells)
     moments = [_iso(bucket, zone) for bucket in buckets]
-    figure = _figure(dark=dark, height=280)
     bands = {_band(cell) for cell in cells}
-    for layer in (one for one in (DOORS, *words.LADDER, *_BESIDE) if one in bands):
-        figure.add_trace(_area(moments, [counts.get((bucket, layer), 0) for bucket in buckets], layer, dark=dark))
-    for at_ms, name in marks:
-        _add_mark(figure, _iso(at_ms, zone), label(name, 24), dark=dark)
-    figure.update_layout(legend=_legend(), yaxis_title="failures")
-    figure.update_xaxes(type="date")
-    return _with_room(figure, lines=2)  # the time, and below it the day
+    traces = [
+        _area(moments, [counts.get((bucket, layer), 0) for bucket in buckets], layer, dark=dark)
+        for layer in (DOORS, *words.LADDER, *_BESIDE)
+        if layer in bands
+    ]
+    placed = [(_iso(at_ms, zone), label(name, 24)) for at_ms, name in marks]
+    return _with_room(
+        traces,
+        dark=dark,
+        height=280,
+        lines=2,  # the time, and below it the day
+        x_axis={"type": "date"},
+        y_axis={"title": "failures"},
+        legend=_LEGEND,
+        shapes=[_mark(at, dark=dark) for at, _ in placed],
+        annotations=[_name_of_mark(at, name, dark=dark) for at, name in placed],
+    )
 
 
 def _band(cell: TimeCell) -> str:
@@ -116,50 +141,54 @@ def _every_bucket(buckets: list[int]) -> list[int]:
     return list(range(buckets[0] - width, buckets[-1] + 2 * width, width))
 
 
-def _area(x: list[str], y: list[int], layer: str, *, dark: bool) -> go.Scatter:
+def _area(x: list[str], y: list[int], layer: str, *, dark: bool) -> Trace:
     colour = (words.LAYER_COLOURS | _BESIDE).get(layer, words.LAYER_COLOURS[Layer.AUTH])
-    return go.Scatter(
-        x=x,
-        y=y,
-        name=layer,
-        mode="lines",
-        stackgroup="layers",
-        line={"shape": "hvh", "width": 0.5, "color": _INK[dark]},
-        fillcolor=colour,
+    return {
+        "type": "scatter",
+        "x": x,
+        "y": y,
+        "name": layer,
+        "mode": "lines",
+        "stackgroup": "layers",
+        "line": {"shape": "hvh", "width": 0.5, "color": _INK[dark]},
+        "fillcolor": colour,
         # a pattern costs the browser: only the colour that some eyes take for the doors' grey has one
-        fillpattern=_pattern(layer, colour) if layer == Layer.CONTROLLER else None,
-        hovertemplate="%{x}: %{y} by " + layer + "<extra></extra>",
-    )
+        "fillpattern": _pattern(layer, colour) if layer == Layer.CONTROLLER else None,
+        "hovertemplate": "%{x}: %{y} by " + layer + "<extra></extra>",
+    }
 
 
 def rate_by_deployment(rows: Sequence[DeploymentRow], names: Mapping[str, str], *, dark: bool) -> go.Figure:
     """Share of requests answered 400, a point a deployment with its 95 % interval; without requests there is no point."""
     known = [row for row in sorted(rows, key=_age) if row.requests]
     shares = [row.refused_400 / row.requests for row in known]
-    figure = _figure(dark=dark, height=300)
-    figure.add_trace(
-        go.Scatter(
-            x=_places([names.get(row.deployment.deployment_id, str(row.deployment.revision)) for row in known]),
-            y=[round(share, 4) for share in shares],
-            mode="markers",
-            showlegend=False,
-            marker={"size": 11, "color": _POINT[dark]},
-            error_y={
-                "type": "data",
-                "symmetric": False,
-                "thickness": 2,
-                "width": 8,
-                "array": [round(row.high_400 - share, 4) for row, share in zip(known, shares, strict=True)],
-                "arrayminus": [round(share - row.low_400, 4) for row, share in zip(known, shares, strict=True)],
-            },
-            customdata=[words.share(row.refused_400, row.requests, row.low_400, row.high_400) for row in known],
-            hovertemplate="%{x}: %{customdata}<extra></extra>",
-        )
-    )
-    figure.update_xaxes(type=_axis(names))
-    figure.update_yaxes(tickformat=".0%", rangemode="tozero", title="answered 400")
     shown = [names.get(row.deployment.deployment_id, str(row.deployment.revision)) for row in known]
-    return _with_room(figure, lines=_lines_under(shown))
+    points = {
+        "type": "scatter",
+        "x": _places(shown),
+        "y": [round(share, 4) for share in shares],
+        "mode": "markers",
+        "showlegend": False,
+        "marker": {"size": 11, "color": _POINT[dark]},
+        "error_y": {
+            "type": "data",
+            "symmetric": False,
+            "thickness": 2,
+            "width": 8,
+            "array": [round(row.high_400 - share, 4) for row, share in zip(known, shares, strict=True)],
+            "arrayminus": [round(share - row.low_400, 4) for row, share in zip(known, shares, strict=True)],
+        },
+        "customdata": [words.share(row.refused_400, row.requests, row.low_400, row.high_400) for row in known],
+        "hovertemplate": "%{x}: %{customdata}<extra></extra>",
+    }
+    return _with_room(
+        [points],
+        dark=dark,
+        height=300,
+        lines=_lines_under(shown),
+        x_axis={"type": _axis(names)},
+        y_axis={"tickformat": ".0%", "rangemode": "tozero", "title": "answered 400"},
+    )
 
 
 def ladder_map(cells: Sequence[LadderCell], names: Mapping[str, str], *, dark: bool) -> go.Figure:
@@ -167,38 +196,35 @@ def ladder_map(cells: Sequence[LadderCell], names: Mapping[str, str], *, dark: b
     cells = [cell for cell in cells if cell.deployment_id in names]
     routes, columns, best = worst_routes(cells), _columns(cells, names), _dominating(cells)
     grid = [[best.get((*route, identifier)) for identifier in columns] for route in routes]
-    figure = _figure(dark=dark, height=90 + 46 * max(1, len(routes)))
-    for ink in ("#000000", "#FFFFFF"):
-        rows = [label(f"{method} {route}") for method, route in routes]
-        figure.add_trace(_map_of_ink(grid, ink, [names[identifier] for identifier in columns], rows))
-    figure.update_xaxes(type="category", side="top", title="")
-    figure.update_yaxes(autorange="reversed", automargin=True, type="category", showgrid=False, ticks="")
-    return figure
+    rows = [label(f"{method} {route}") for method, route in routes]
+    traces = [_map_of_ink(grid, ink, [names[identifier] for identifier in columns], rows) for ink in ("#000000", "#FFFFFF")]
+    return _figure(traces, dark=dark, height=90 + 46 * max(1, len(routes)), x_axis=_COLUMNS_OF_MAP, y_axis=_ROWS_OF_MAP)
 
 
-def _map_of_ink(grid: list[list[LadderCell | None]], ink: str, columns: list[str], rows: list[str]) -> go.Heatmap:
+def _map_of_ink(grid: list[list[LadderCell | None]], ink: str, columns: list[str], rows: list[str]) -> Trace:
     """The cells whose colour asks for this ink: a heat map has one text colour only, so there are two on each other."""
     shown = [[cell if cell and ink_on(words.LAYER_COLOURS[str(cell.layer)]) == ink else None for cell in row] for row in grid]
     colours = [words.LAYER_COLOURS[layer] for layer in words.LADDER]
-    return go.Heatmap(
-        z=[[None if cell is None else words.LADDER.index(str(cell.layer)) for cell in row] for row in shown],
-        x=columns,
-        y=rows,
-        text=[
+    return {
+        "type": "heatmap",
+        "z": [[None if cell is None else words.LADDER.index(str(cell.layer)) for cell in row] for row in shown],
+        "x": columns,
+        "y": rows,
+        "text": [
             ["" if cell is None else f"{cell.layer}<br>{cell.requests} of {cell.answered or '?'}" for cell in row]
             for row in shown
         ],
-        texttemplate="%{text}",  # a label that does not fit is made smaller or left out
-        textfont={"color": ink},
-        hovertemplate="%{y}<br>deployment %{x}<br>%{text}<extra></extra>",
-        hoverongaps=False,
-        zmin=-0.5,
-        zmax=len(colours) - 0.5,
-        colorscale=_steps(colours),
-        showscale=False,
-        xgap=3,
-        ygap=3,
-    )
+        "texttemplate": "%{text}",  # a label that does not fit is made smaller or left out
+        "textfont": {"color": ink},
+        "hovertemplate": "%{y}<br>deployment %{x}<br>%{text}<extra></extra>",
+        "hoverongaps": False,
+        "zmin": -0.5,
+        "zmax": len(colours) - 0.5,
+        "colorscale": _steps(colours),
+        "showscale": False,
+        "xgap": 3,
+        "ygap": 3,
+    }
 
 
 def ladder_rungs(cells: Sequence[LadderCell], names: Mapping[str, str], *, dark: bool) -> go.Figure:
@@ -207,26 +233,22 @@ def ladder_rungs(cells: Sequence[LadderCell], names: Mapping[str, str], *, dark:
     columns, layers, counts = _columns(cells, names), _layers_of(cells), layer_counts(cells)
     grid = [[counts.get((identifier, layer)) for identifier in columns] for layer in layers]
     few, most, ink = _RUNG[dark]
-    figure = _figure(dark=dark, height=80 + 38 * max(1, len(layers)))
-    figure.add_trace(
-        go.Heatmap(
-            z=grid,
-            x=[names[identifier] for identifier in columns],
-            y=layers,
-            xgap=3,
-            ygap=3,
-            showscale=False,
-            colorscale=[[0, few], [1, most]],
-            zmin=0,
-            hovertemplate="deployment %{x}: %{z} refused by %{y}<extra></extra>",
-            text=[["" if value is None else str(value) for value in row] for row in grid],
-            texttemplate="%{text}",
-            textfont={"size": 14, "color": ink},
-        )
-    )
-    figure.update_xaxes(type="category", side="top", title="")
-    figure.update_yaxes(autorange="reversed", automargin=True, type="category", showgrid=False, ticks="")
-    return figure
+    rungs = {
+        "type": "heatmap",
+        "z": grid,
+        "x": [names[identifier] for identifier in columns],
+        "y": layers,
+        "xgap": 3,
+        "ygap": 3,
+        "showscale": False,
+        "colorscale": [[0, few], [1, most]],
+        "zmin": 0,
+        "hovertemplate": "deployment %{x}: %{z} refused by %{y}<extra></extra>",
+        "text": [["" if value is None else str(value) for value in row] for row in grid],
+        "texttemplate": "%{text}",
+        "textfont": {"size": 14, "color": ink},
+    }
+    return _figure([rungs], dark=dark, height=80 + 38 * max(1, len(layers)), x_axis=_COLUMNS_OF_MAP, y_axis=_ROWS_OF_MAP)
 
 
 def migration_grid(rows: Sequence[DeploymentRow], names: Mapping[str, str], *, dark: bool) -> go.Figure:
@@ -246,33 +268,29 @@ def migration_grid(rows: Sequence[DeploymentRow], names: Mapping[str, str], *, d
         texts.append(
             [""] * missing + [f"{head}{sign.label}<br>{label(code, 24)}" for head, (sign, code) in zip(heads, cells, strict=True)]
         )
-    figure = _figure(dark=dark, height=80 + 56 * len(lines))
     columns = (
         [f"{width - number - 1} before" for number in range(width - 1)] + ["newest deployment"]
         if several
         else [names.get(row.deployment.deployment_id, str(row.deployment.revision)) for row in ordered]
     )
-    figure.add_trace(
-        go.Heatmap(
-            z=levels,
-            x=columns,
-            y=[label(f"{service} · {tool}" if several else tool) for service, tool, _ in lines],
-            text=texts,
-            texttemplate="%{text}",
-            hoverongaps=False,
-            zmin=-0.5,
-            zmax=4.5,
-            colorscale=_steps([words.PAIRS[hue][1 if dark else 0][1] for hue in hues]),
-            showscale=False,
-            xgap=4,
-            ygap=4,
-            hovertemplate="deployment %{x}, %{y}: %{text}<extra></extra>",
-            textfont={"color": _INK[dark], "size": 13, "family": "Source Sans, Source Sans Pro, sans-serif"},
-        )
-    )
-    figure.update_xaxes(type="category", side="top", title="")
-    figure.update_yaxes(autorange="reversed", automargin=True, type="category", showgrid=False, ticks="")
-    return figure
+    grid = {
+        "type": "heatmap",
+        "z": levels,
+        "x": columns,
+        "y": [label(f"{service} · {tool}" if several else tool) for service, tool, _ in lines],
+        "text": texts,
+        "texttemplate": "%{text}",
+        "hoverongaps": False,
+        "zmin": -0.5,
+        "zmax": 4.5,
+        "colorscale": _steps([words.PAIRS[hue][1 if dark else 0][1] for hue in hues]),
+        "showscale": False,
+        "xgap": 4,
+        "ygap": 4,
+        "hovertemplate": "deployment %{x}, %{y}: %{text}<extra></extra>",
+        "textfont": {"color": _INK[dark], "size": 13, "family": _FONT},
+    }
+    return _figure([grid], dark=dark, height=80 + 56 * len(lines), x_axis=_COLUMNS_OF_MAP, y_axis=_ROWS_OF_MAP)
 
 
 def on_a_phone(figure: go.Figure) -> go.Figure:
@@ -283,14 +301,14 @@ def on_a_phone(figure: go.Figure) -> go.Figure:
     small = go.Figure(figure)
     maps = [trace for trace in small.data if isinstance(trace, go.Heatmap)]
     if not maps:
-        return small.update_layout(height=(figure.layout.height or 300) + 130)
+        return _drawn_once(small.update_layout(height=(figure.layout.height or 300) + 130))
     for trace in maps:
         trace.x = [str(name).replace(" ", "<br>", 1) for name in trace.x]
         trace.y = [_PHONE_NAME.sub("<br>", str(name), count=1) for name in trace.y]
         trace.text = [[_short_cell(str(cell)) for cell in row] for row in trace.text]
         trace.textfont.size = 10
     small.update_yaxes(tickfont={"size": 10})
-    return small.update_xaxes(tickfont={"size": 10}, tickangle=0)
+    return _drawn_once(small.update_xaxes(tickfont={"size": 10}, tickangle=0))
 
 
 def _short_cell(cell: str) -> str:
@@ -361,27 +379,28 @@ def _luminance(colour: str) -> float:
     return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
 
 
-def _stack(x: list[str] | list[list[str]], y: list[int], layer: str, *, dark: bool, text: bool = False) -> go.Bar:
+def _stack(x: list[str] | list[list[str]], y: list[int], layer: str, *, dark: bool, text: bool = False) -> Trace:
     """A layer's part of the bars, outlined: the lighter (on a dark page the darker) fills are too near the page's own colour."""
     colour = words.LAYER_COLOURS[layer]
     most = max(y, default=0)
     inside = [f"{layer} {value}" if value and value * 8 >= most else "" for value in y] if text else None
-    return go.Bar(
-        x=x,
-        y=y,
-        name=layer,
-        text=inside,
-        textposition="inside",
-        insidetextanchor="middle",
-        textangle=0,
-        marker={
+    return {
+        "type": "bar",
+        "x": x,
+        "y": y,
+        "name": layer,
+        "text": inside,
+        "textposition": "inside",
+        "insidetextanchor": "middle",
+        "textangle": 0,
+        "marker": {
             "color": colour,
             "line": {"width": 1, "color": _INK[dark]},
             "pattern": _pattern(layer, colour),
         },
-        textfont={"color": ink_on(colour), "size": 12},
-        hovertemplate="%{x}: %{y} by " + layer + "<extra></extra>",
-    )
+        "textfont": {"color": ink_on(colour), "size": 12},
+        "hovertemplate": "%{x}: %{y} by " + layer + "<extra></extra>",
+    }
 
 
 def _pattern(layer: str, colour: str) -> dict[str, Any]:
@@ -389,37 +408,84 @@ def _pattern(layer: str, colour: str) -> dict[str, Any]:
     return {"shape": shape, "size": 7, "solidity": 0.12, "bgcolor": colour, "fgcolor": "rgba(0,0,0,0.25)"}
 
 
-def _add_mark(figure: go.Figure, at: str, name: str, *, dark: bool) -> None:
-    """A dotted line with its label inside the plot, clear of the legend above it."""
-    figure.add_vline(x=at, line={"dash": "dot", "width": 1.5, "color": _INK[dark]})
-    figure.add_annotation(
-        x=at,
-        yref="paper",
-        y=1,
-        xanchor="left",
-        yanchor="top",
-        text=name,
-        showarrow=False,
-        font={"size": 12, "color": _INK[dark]},
-        bgcolor=_PAPER[dark],
-    )
+def _mark(at: str, *, dark: bool) -> dict[str, Any]:
+    """A dotted line over the whole height."""
+    line = {"dash": "dot", "width": 1.5, "color": _INK[dark]}
+    return {"type": "line", "xref": "x", "x0": at, "x1": at, "y0": 0, "y1": 1, "yref": "y domain", "line": line}
 
 
-def _figure(*, dark: bool, height: int) -> go.Figure:
-    figure = go.Figure()
-    figure.update_layout(
-        template=go.layout.Template(),
+def _name_of_mark(at: str, name: str, *, dark: bool) -> dict[str, Any]:
+    """The label of such a line, inside the plot, clear of the legend above it."""
+    return {
+        "x": at,
+        "yref": "paper",
+        "y": 1,
+        "xanchor": "left",
+        "yanchor": "top",
+        "text": name,
+        "showarrow": False,
+        "font": {"size": 12, "color": _INK[dark]},
+        "bgcolor": _PAPER[dark],
+    }
+
+
+def _with_room(
+    traces: list[Trace],
+    *,
+    dark: bool,
+    height: int,
+    lines: int | None,
+    x_axis: dict[str, Any],
+    y_axis: dict[str, Any],
+    **layout: Any,
+) -> go.Figure:
+    """Room for a scale of numbers on the left and for so many lines below, said beforehand.
+
+    Where Plotly has to find the room itself it draws the chart again and again: twice the work for the browser.
+    """
+    below = {} if lines is None else {"b": _BELOW_PX + _LINE_PX * lines}
+    return _figure(
+        traces,
+        dark=dark,
         height=height,
-        margin=_MARGIN,
-        paper_bgcolor="rgba(0,0,0,0)",
-        plot_bgcolor="rgba(0,0,0,0)",
-        font={"color": _INK[dark], "size": 13, "family": "Source Sans, Source Sans Pro, sans-serif"},
-        hovermode="closest",
-        dragmode=False,
-        uniformtext={"minsize": 11, "mode": "hide"},
+        x_axis=x_axis if lines is None else {**x_axis, "automargin": False},
+        y_axis={**y_axis, "automargin": False},
+        margin={**_MARGIN, "l": _SCALE_PX, **below},
+        **layout,
     )
-    figure.update_xaxes(showgrid=False, linecolor=_LINE[dark], fixedrange=True, automargin=True)
-    figure.update_yaxes(gridcolor=_LINE[dark], gridwidth=1, zeroline=False, fixedrange=True, automargin=True)
+
+
+def _figure(
+    traces: list[Trace], *, dark: bool, height: int, x_axis: dict[str, Any], y_axis: dict[str, Any], **layout: Any
+) -> go.Figure:
+    """A figure, made at once: to change one takes Plotly as long as to make it, and a chart has a dozen of such settings."""
+    whole = {
+        "template": "none",
+        "height": height,
+        "margin": _MARGIN,
+        "paper_bgcolor": "rgba(0,0,0,0)",
+        "plot_bgcolor": "rgba(0,0,0,0)",
+        "font": {"color": _INK[dark], "size": 13, "family": _FONT},
+        "hovermode": "closest",
+        "dragmode": False,
+        "uniformtext": {"minsize": 11, "mode": "hide"},
+        "xaxis": {"showgrid": False, "linecolor": _LINE[dark], "fixedrange": True, "automargin": True, **x_axis},
+        "yaxis": {"gridcolor": _LINE[dark], "gridwidth": 1, "zeroline": False, "fixedrange": True, "automargin": True, **y_axis},
+        **layout,
+    }
+    return _drawn_once(go.Figure(data=traces, layout=whole))
+
+
+def _drawn_once(figure: go.Figure) -> go.Figure:
+    """The same figure for a page that hands it to Plotly twice, as Streamlit does with copies: Plotly draws it once.
+
+    It draws again what is not the very same object: a template, and lists of values unless a revision of them is named
+    (https://plotly.com/javascript/plotlyjs-function-reference/#plotlyreact). The revision is made of the content: other values,
+    another one.
+    """
+    figure.layout.template = None
+    figure.layout.datarevision = None
+    figure.layout.datarevision = hashlib.blake2b(figure.to_json().encode(), digest_size=8).hexdigest()
     return figure
 
 
@@ -429,23 +495,6 @@ def _lines_under(columns: Sequence[str]) -> int | None:
     if any(len(revision) > _SHORT for _, revision in parts):
         return None
     return 2 if parts and all(service for service, _ in parts) else 1
-
-
-def _with_room(figure: go.Figure, *, lines: int | None) -> go.Figure:
-    """Room for a scale of numbers on the left and for so many lines below, said beforehand.
-
-    Where Plotly has to find the room itself it draws the chart again and again: twice the work for the browser.
-    """
-    figure.update_layout(margin_l=_SCALE_PX)
-    figure.update_yaxes(automargin=False)
-    if lines is not None:
-        figure.update_layout(margin_b=_BELOW_PX + _LINE_PX * lines)
-        figure.update_xaxes(automargin=False)
-    return figure
-
-
-def _legend() -> dict[str, Any]:
-    return {"orientation": "h", "yanchor": "bottom", "y": 1.04, "x": 0, "traceorder": "normal"}
 
 
 def _layers_of(cells: Iterable[LadderCell | TimeCell]) -> list[str]:

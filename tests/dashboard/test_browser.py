@@ -118,6 +118,29 @@ def test_from_the_landing_page_to_the_root_cause_in_two_interactions(served, loo
     assert [fact for fact in ROOT_CAUSE if fact not in markdown] == []
 
 
+DRAWN_AGAIN = """
+window.drawnAgain = 0;
+new MutationObserver(() => {
+    for (const chart of document.querySelectorAll('.js-plotly-plot:not([data-seen])'))
+        if (chart.on) { chart.dataset.seen = 1; chart.on('plotly_beforeplot', () => window.drawnAgain++); }
+}).observe(document, {childList: true, subtree: true});
+"""
+
+
+def test_a_chart_is_drawn_once_and_again_when_its_values_change(served, look):
+    """Streamlit hands Plotly each chart a second time; drawing it twice is what a reload waited for."""
+    page = look(served)
+    page.add_init_script(DRAWN_AGAIN)
+    page.goto(f"{served}/?chart=over+time")
+    page.locator(".js-plotly-plot[data-seen] .main-svg .xtick").first.wait_for()
+    settle(page)
+    assert page.evaluate("window.drawnAgain") == 0
+    ticks = "[...document.querySelectorAll('.js-plotly-plot .xtick text')].map(tick => tick.textContent).join(' ')"
+    in_utc = page.evaluate(ticks)
+    page.get_by_text("local", exact=True).first.click()
+    page.wait_for_function(f"before => {ticks} !== before", arg=in_utc)
+
+
 def test_the_remedy_is_one_click_below_the_transcript(served, look):
     """What the next start does stands open; the card has the steps, the check and what not to do, each with its reason."""
     page = look(f"{served}/deployment?dep={ID[50]}")

@@ -188,6 +188,20 @@ def test_a_phone_gets_the_same_numbers_in_fewer_words(name):
         assert "valid<br>48" in small.data[0].text[0]
 
 
+@pytest.mark.parametrize("name", list(figures(WORKSPACE)))
+def test_a_figure_names_the_revision_of_its_values_and_has_no_template(name):
+    """Either of them would have Plotly draw the copy that Streamlit hands it once more; other values are another revision."""
+    one, again = (figures(FakeWorkspace())[name] for _ in range(2))
+    small = charts.on_a_phone(one)
+    other = figures(FakeWorkspace(hostile="another"))[name]
+
+    assert "template" not in json.loads(one.to_json())["layout"]
+    assert "template" not in json.loads(small.to_json())["layout"]
+    assert one.layout.datarevision == again.layout.datarevision
+    assert (one.layout.datarevision == other.layout.datarevision) is (one.to_json() == other.to_json())
+    assert small.layout.datarevision != one.layout.datarevision
+
+
 @pytest.mark.parametrize("name", ["by deployment", "over time", "rate"])
 def test_the_room_around_a_chart_is_said_beforehand(name):
     """Where Plotly is to find it, it draws the chart again and again: half of a reload's work in the browser."""
