@@ -24,7 +24,9 @@ LINES_BEFORE = (
     24  # of a shape are decoded before a form is made of the next: a pattern takes as long to compile as a hundred of them
 )
 MAX_TRIES = 6  # forms of one shape: what lists and nested records hold may differ
-MAX_KNOWN = 4_096  # values of a form that are read once
+MAX_SEEN = 4_096  # shapes whose lines are counted
+MAX_KNOWN, MAX_FEW_BYTES = 4_096, 2_000  # values that are read once, and their size in a line
+MAX_LINE_BYTES = 16_384  # longer ones are decoded: what JSON is ends somewhere (formats.MAX_JSON_CHARS)
 MAX_LITERAL_BYTES = 512  # of a list, which stands in the pattern as it is
 _HEAD_BYTES = 4
 
@@ -109,6 +111,8 @@ class Forms:
 
     def find(self, data: bytes, start: int, end: int) -> tuple[Form, Line] | None:
         """The form of the line that stands in `data` from `start` to `end`, and the line by it."""
+        if end - start > MAX_LINE_BYTES:
+            return None
         for form in self._by_head.get(data[start : start + _HEAD_BYTES], ()):
             line = form.pattern.fullmatch(data, start, end)
             if line is not None:
@@ -123,7 +127,8 @@ class Forms:
         for number in numbers:
             start, end = ends[number - 1] + 1 if number else 0, ends[number]
             said: Hashable | None = None
-            for form in heads.get(data[start : start + _HEAD_BYTES], none):  # as `find`, for millions of lines
+            # As `find`, for millions of lines.
+            for form in heads.get(data[start : start + _HEAD_BYTES], none) if end - start <= MAX_LINE_BYTES else none:
                 line = form.pattern.fullmatch(data, start, end)
                 if line is not None:
                     said = self.class_by(form, line)
@@ -146,6 +151,8 @@ class Forms:
     def _say(self, form: Form, few: Any) -> int | None:
         """The number of what stands in the few groups: equal where it is read the same."""
         texts = few if isinstance(few, tuple) else (few,)
+        if sum(map(len, texts)) > MAX_FEW_BYTES:
+            return None
         try:
             read = [
                 text if reading is None else reading(text.decode()) for reading, text in zip(form.readings, texts, strict=True)
@@ -166,6 +173,8 @@ class Forms:
 
     def note(self, shape: Hashable, line: bytes, take: Take) -> None:
         """A line without a form was decoded; `shape`: equal for lines that may have one in common."""
+        if len(self._seen) >= MAX_SEEN:
+            self._seen.clear()
         seen = self._seen[shape] = self._seen[shape] + 1
         if seen % LINES_BEFORE or seen > LINES_BEFORE * MAX_TRIES or self._count >= MAX_FORMS:
             return

@@ -67,6 +67,7 @@ class Requests:
     def __init__(self, forms: Forms, health_paths: tuple[str, ...]) -> None:
         self._forms, self._health_paths = forms, health_paths
         self._known: dict[Hashable, _Request | None] = {}
+        self._places: dict[Hashable, tuple[int, int | None, int | None] | None] = {}
 
     def access(self, data: bytes, start: int, end: int) -> Access | None:
         """The request that the line says, as parsers/access.py reads it of its record. None: it has no form, or is to be read."""
@@ -80,30 +81,40 @@ class Requests:
         if key not in self._known:
             if len(self._known) >= MAX_REQUESTS:
                 self._known.clear()
-            self._known[key] = self._request(form, line)
+            self._known[key] = self._request(form, line, key)
         known = self._known[key]
         return known.of(line) if known is not None else None
 
-    def _request(self, form: Form, line: Line) -> _Request | None:
-        record = _decode(line[0])
-        access = self._access(record)
+    def _request(self, form: Form, line: Line, key: Hashable) -> _Request | None:
+        access = self._access(_decode(line[0]))
         if access is None:
             return None
+        # Where all targets are paths it doesn't matter which: thousands of paths that nobody has make no difference.
+        alike = key[0] if isinstance(key, tuple) and len(form.paths) == len(form.targets) else key
+        if alike not in self._places:
+            if len(self._places) >= MAX_REQUESTS:
+                self._places.clear()
+            self._places[alike] = self._find_places(form, _decode(line[0]))
+        places = self._places[alike]
+        if places is None:
+            return None
+        made = _Request(access, *places)
+        return made if made.of(line) == access else None
+
+    def _find_places(self, form: Form, record: dict[str, Any]) -> tuple[int, int | None, int | None] | None:
+        """The groups of path, request id and client. None: the path stands in a message, where lines of one class may differ."""
         marks = {f"{_MARK}{group}": group for _, group in form.asked}
         for names, group in form.asked:
             _put(record, names, f"{_MARK}{group}")
-        # A path begins with a slash, and is marked by itself: a mark where the path was decides nothing else.
+        # A path begins with a slash: a mark in its place decides nothing else.
         paths = {f"/{_MARK}{group}": group for _, group in form.paths}
         for names, group in form.paths:
             _put(record, names, f"/{_MARK}{group}")
         marked = self._access(record)
-        if marked is None:
+        path = paths.get(marked.path or "") if marked is not None else None
+        if marked is None or path is None:
             return None
-        path = paths.get(marked.path or "")
-        if path is None:
-            return None  # it stands in a message, where lines of one class may differ
-        made = _Request(access, path, marks.get(marked.request_id or ""), marks.get(marked.client or ""))
-        return made if made.of(line) == access else None
+        return path, marks.get(marked.request_id or ""), marks.get(marked.client or "")
 
     def _access(self, record: dict[str, Any]) -> Access | None:
         whole = structured_of(record)

@@ -232,6 +232,17 @@ def test_json_records_read_by_class_read_the_same(seed, opened):
     assert_same(events, fast(events, batch_bytes=rng.choice((2_000, 1 << 20)), scanner=record_scanner()))
 
 
+@pytest.mark.parametrize("size", [17_000, 1_100_000])
+def test_a_line_too_long_to_be_json_is_none_by_its_form(size):
+    """More than a megabyte of JSON is text, though it is written like the lines before it, and no request."""
+    shape = '{"method":"GET","path":"/x/%d","status":%d,"duration_ms":5,"message":"request completed","note":"%s"}'
+    texts = [shape % (number, 200 + 204 * (number % 2), "x" * (size if number == 20 else 5)) for number in range(40)]
+    stream = StreamKey(log_stream="app/web/1")
+    events = [Event(stream=stream, timestamp_ms=1_763_478_000_000 + number, text=text) for number, text in enumerate(texts)]
+
+    assert_same(events, fast(events))
+
+
 @pytest.mark.parametrize("batch_bytes", [1_000, 1 << 20])
 def test_answers_close_their_requests_from_the_first_opening_on(batch_bytes):
     """Before, an answer is only counted; from then on each is looked at, whether its own request was opened or not."""
@@ -339,6 +350,7 @@ def test_forgetting_what_is_known_changes_nothing(monkeypatch, limit):
         "bulk.MAX_LINES_KNOWN",
         "bulk.MAX_SAYINGS",
         "forms.MAX_KNOWN",
+        "forms.MAX_SEEN",
         "written.MAX_REQUESTS",
         "written.MAX_SAID",
     ):
@@ -349,7 +361,9 @@ def test_forgetting_what_is_known_changes_nothing(monkeypatch, limit):
     for batch in in_batches(events, 2_000):
         reader.feed(batch)
 
+    forms, failures_known = reader._forms, reader.failures
     remembered = (reader.known_lines._known, reader._sayings, reader._payloads, reader._said)
+    remembered += (forms._seen, forms._said, failures_known._forms._seen, failures_known._known, reader.requests._known)
     assert all(len(known) <= max(limit, 1) for known in remembered)
     assert_same(events, reader.take())
 

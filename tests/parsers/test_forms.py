@@ -127,6 +127,26 @@ def test_a_client_that_stands_in_a_message_is_read_of_each() -> None:
     assert requests.access(line, 0, len(line)) is None
 
 
+def test_thousands_of_paths_that_nobody_has_are_read_once_each(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A scanner of the web asks for another path with each request: where path, id and client stand is found out once."""
+    asked: list[str] = []
+
+    def access(fields: Any, *more: Any, **options: Any) -> Any:
+        asked.append(fields["path"])
+        return access_of_record(fields, *more, **options)
+
+    monkeypatch.setattr("parsers.written.access_of_record", access)
+    forms, shapes = Forms(), Shapes()
+    requests = Requests(forms, ())
+    lines = [b'{"method":"GET","path":"/%s.php","status":404,"reqId":"r%d"}' % (b"x" * number, number) for number in range(50)]
+    learned(forms, lines[0], shapes)
+
+    said = [requests.access(line, 0, len(line)) for line in lines]
+
+    assert [one.path for one in said if one is not None] == [f"/{'x' * number}.php" for number in range(50)]
+    assert len(asked) == len(lines) + 1
+
+
 def any_value(name: str, _value: Any) -> Taken:
     return Exactly() if name == "x" else OfItsKind()
 
