@@ -26,7 +26,7 @@ LINES_BEFORE = (
 MAX_TRIES = 6  # forms of one shape: what lists and nested records hold may differ
 MAX_SEEN = 4_096  # shapes whose lines are counted
 MAX_KNOWN, MAX_FEW_BYTES = 4_096, 2_000  # values that are read once, and their size in a line
-MAX_LINE_BYTES = 16_384  # longer ones are decoded: what JSON is ends somewhere (formats.MAX_JSON_CHARS)
+MAX_LINE_BYTES = 16_384  # longer ones are read by themselves, as in parsers/bulk.py
 MAX_LITERAL_BYTES = 512  # of a list, which stands in the pattern as it is
 _HEAD_BYTES = 4
 

@@ -233,8 +233,8 @@ def test_json_records_read_by_class_read_the_same(seed, opened):
 
 
 @pytest.mark.parametrize("size", [17_000, 1_100_000])
-def test_a_line_too_long_to_be_json_is_none_by_its_form(size):
-    """More than a megabyte of JSON is text, though it is written like the lines before it, and no request."""
+def test_a_long_line_among_short_ones_that_are_written_alike_reads_the_same(size):
+    """It is read by itself; one that is too long to be decoded whole is salvaged member by member."""
     shape = '{"method":"GET","path":"/x/%d","status":%d,"duration_ms":5,"message":"request completed","note":"%s"}'
     texts = [shape % (number, 200 + 204 * (number % 2), "x" * (size if number == 20 else 5)) for number in range(40)]
     stream = StreamKey(log_stream="app/web/1")
