@@ -82,9 +82,8 @@ _ACCESS_WORDS = re.compile(
     r"|(?:finished|completed|handled|served|processed) (?:processing )?request\b)",
     re.IGNORECASE,
 )
-_OPENING_WORDS = re.compile(
-    r"^(?:incoming request|request (?:started|received|begin)|request_started|started request|<-- )", re.IGNORECASE
-)
+OPENING_WORDS = r"incoming request|request (?:started|received|begin)|request_started|started request|<-- "  # in any case
+_OPENING_WORDS = re.compile(rf"^(?:{OPENING_WORDS})", re.IGNORECASE)
 _ABORTED_WORDS = re.compile(r"^(?:request|client|connection)\b.{0,20}\b(?:aborted|closed|cancell?ed|premature)", re.IGNORECASE)
 _OUTBOUND_WORDS = re.compile(
     r"\b(?:outgoing|outbound|upstream|downstream|third[- ]party|http client|axios|webhook|HTTP Request:|"
@@ -95,6 +94,8 @@ _OUTBOUND_LOGGERS = frozenset((
     "httpx", "urllib3", "requests", "botocore", "axios", "got", "undici", "httpclient", "resttemplate", "webclient", "feign",
     "faraday", "guzzle",
 ))  # fmt: skip
+LOGFMT_MAYBE = "(?:" + "|".join(re.escape(key) for key in (*STATUS_KEYS, "code")) + f")=|(?i:{OPENING_WORDS})"
+"""Every plain line that holds a request in logfmt holds one of these: the fast path's first test, beside layouts.MAYBE."""
 METHOD_AND_TARGET = re.compile(rf"^(?:HTTP:? |\[?response\]? )?({_ANY_METHOD}) (/\S*|https?://\S+)")
 
 HEALTH_AGENTS = (

@@ -22,7 +22,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from parsers.access import HEALTH_AGENTS, Parts, is_health_check, route_of
+from parsers.access import HEALTH_AGENTS, LOGFMT_MAYBE, Parts, is_health_check, route_of
 from parsers.batch import Batch
 from parsers.layouts import COMMON_METHODS, MAX_LINE_CHARS, MAYBE
 
@@ -32,8 +32,8 @@ Flags = NDArray[np.bool_]
 _AGENT = "|".join(name.replace("/", "\\/").replace(" ", "\\ ") for name in HEALTH_AGENTS)
 _PLAIN_IDS = r"/(?:[0-9]+|[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12})/"  # no groups: they take twice the time
 _LOGFMT = r"[ \t,{](?:level|lvl|msg|message|method|status|status_code|http_status|httpStatus|at)="
-# As rust's regex writes it: what layouts.MAYBE asks of a line, and nothing that it does not.
-_MAYBE = MAYBE.pattern
+# As rust's regex writes it: what layouts.MAYBE asks of a line, and nothing that it does not; what logfmt may say of a request.
+_MAYBE = f"{MAYBE.pattern}|{LOGFMT_MAYBE}"
 
 
 # Nothing that a collector puts before a line may stand there: only the address, and what these two layouts have behind it.

@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from parsers import triggers
+from parsers.access import OPENING_WORDS
 from parsers.batch import Batch
 from parsers.formats import ERROR_LEVELS, LEVEL_KEYS, PREFIXES
 from parsers.rules import Cache, RuleSet
@@ -51,8 +52,8 @@ _PLAIN_LEVELS = (
 _ESCAPED_LEVELS = (
     rf"(?:{_LEVEL_KEY_NAMES})\\{{0,8}}\"\s{{0,4}}:\s{{0,4}}\\{{0,8}}\"?\s{{0,2}}(?:{_LEVEL_NAMES}|[56][0-9])".encode(),
 )
-# What the first line of a request holds, the one before its answer (parsers/access.py); `<` as Go's JSON writes it, too.
-_OPENINGS = rb"(?i:incoming request|request started|request received|request begin|request_started|started request|(?:<|003c)-- )"
+# What the first line of a request holds, the one before its answer; `<` as Go's JSON writes it, too.
+_OPENINGS = f"(?i:{OPENING_WORDS}|003c-- )".encode()
 
 # A prefix before a plain line: what is anchored to the line's beginning cannot be looked for behind it.
 _PREFIXES = tuple(
