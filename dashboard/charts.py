@@ -484,7 +484,6 @@ def _drawn_once(figure: go.Figure) -> go.Figure:
     another one.
     """
     figure.layout.template = None
-    figure.layout.datarevision = None
     figure.layout.datarevision = hashlib.blake2b(figure.to_json().encode(), digest_size=8).hexdigest()
     return figure
 

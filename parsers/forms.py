@@ -123,17 +123,10 @@ class Forms:
         self, data: bytes, ends: Sequence[int], numbers: Iterable[int]
     ) -> Iterator[tuple[int, int, int, Hashable | None]]:
         """Of some of the lines that end at `ends`: number, beginning, end, and as `class_by` its class, None where it has no form."""
-        heads, none = self._by_head, ()
         for number in numbers:
             start, end = ends[number - 1] + 1 if number else 0, ends[number]
-            said: Hashable | None = None
-            # As `find`, for millions of lines.
-            for form in heads.get(data[start : start + _HEAD_BYTES], none) if end - start <= MAX_LINE_BYTES else none:
-                line = form.pattern.fullmatch(data, start, end)
-                if line is not None:
-                    said = self.class_by(form, line)
-                    break
-            yield number, start, end, said
+            found = self.find(data, start, end)
+            yield number, start, end, self.class_by(*found) if found is not None else None
 
     def class_by(self, form: Form, line: Line) -> Hashable | None:
         """Equal for lines of which all that is read is equal; None for one that is to be decoded."""

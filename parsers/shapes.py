@@ -124,9 +124,7 @@ class Shapes:
 
     def _reading(self, name: str, kind: type, depth: int) -> Callable[[Any], Hashable] | None:
         reading = reading_of(name, kind)
-        if reading is not _inside:
-            return reading
-        return (lambda inner: self._class(inner, depth + 1)) if depth < MAX_DEPTH else _written
+        return reading if reading is not _inside or depth >= MAX_DEPTH else lambda inner: self._class(inner, depth + 1)
 
     def taken(self, name: str, value: Any) -> Taken:
         """Of a record's value what a form of its line keeps: what the class is made of. Raises Unfit."""
@@ -259,9 +257,9 @@ def _exactly(value: Hashable) -> Hashable:
     return value
 
 
-def _inside(_value: Any) -> Hashable:
-    """Stands for the class of a record in the record."""
-    raise NotImplementedError
+def _inside(record: Mapping[str, Any]) -> Hashable:
+    """Of a record in the record that lies too deep for a class of its own: as it is written."""
+    return _written(record)
 
 
 def _written(value: Any) -> bytes:

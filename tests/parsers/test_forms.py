@@ -112,8 +112,8 @@ def test_usual_requests_are_read_by_their_forms() -> None:
     ]
 
 
-def test_a_client_that_stands_in_a_message_is_read_of_each() -> None:
-    """Lines of one class differ in what their message says of the client: no form answers for them."""
+def test_a_request_that_stands_in_a_message_is_read_of_each() -> None:
+    """Lines of one class differ in what their message says of path and client: a form tells their class, and no request."""
     forms, shapes = Forms(), Shapes()
     requests = Requests(forms, ())
     line = b'{"message":"203.0.113.7 - - [18/Nov/2025:15:03:31 +0000] \'GET /x/5 HTTP/1.1\' 200 3","level":"info"}'.replace(
@@ -123,7 +123,9 @@ def test_a_client_that_stands_in_a_message_is_read_of_each() -> None:
     for one in (line, plain):
         learned(forms, one, shapes)
 
+    assert forms.find(plain, 0, len(plain)) is not None
     assert requests.access(plain, 0, len(plain)) is None
+    assert forms.find(line, 0, len(line)) is None  # escaped quotes
     assert requests.access(line, 0, len(line)) is None
 
 
